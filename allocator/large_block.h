@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The layout of a large block:
+//
+//   MapBase                                                MapBase + MapSize
+//   | guard | ... CommitBase .......................... end | guard |
+//             | unused | Header | chunk header | user memory |
+//
+// The user memory is pushed against the end of the committed range, so that an
+// overflow meets the guard page as soon as alignment lets it. The header is in
+// the page of the user memory's start or the one before.
+
+#ifndef REFPAGE_ALLOCATOR_LARGE_BLOCK_H_
+#define REFPAGE_ALLOCATOR_LARGE_BLOCK_H_
+
+#include "platform/mapping.h"
+#include "refpage_backend/backing.h"
+
+#include "chunk.h"
+#include "report_linux.h"
+
+#include <errno.h>
+
+namespace refpage {
+
+// Where a large block lies and what backs it; bytes, whole pages.
+struct BlockSpan {
+  uptr MapBase = 0;
+  uptr MapSize = 0;
+  uptr CommitBase = 0;
+  uptr CommitSize = 0;
+  Backing Backed;
+
+  uptr commitEnd() const { return CommitBase + CommitSize; }
+
+  // Gives the address space back. Cannot fail for a range that is ours: it is
+  // never strictly inside one mapping, the only case where the kernel would
+  // have to make a mapping more (mm/mmap.c). If it does, the heap is not what
+  // we take it for.
+  void unmap() const {
+    if (const int Error = unmapMemory(MapBase, MapSize)) {
+      errno = Error; // What the report prints.
+      scudo::reportUnmapError(MapBase, MapSize);
+    }
+  }
+};
+
+struct alignas(1U << SCUDO_MIN_ALIGNMENT_LOG) LargeHeader {
+  LargeHeader *Prev;
+  LargeHeader *Next;
+  BlockSpan Span;
+};
+
+constexpr uptr LargeHeaderSize = sizeof(LargeHeader);
+static_assert(LargeHeaderSize % (1U << SCUDO_MIN_ALIGNMENT_LOG) == 0, "");
+
+// Block is what Scudo's combined allocator calls the block: the address after
+// our header, where its own chunk header or its alignment gap begins.
+inline LargeHeader *getLargeHeader(const void *Block) {
+  return reinterpret_cast<LargeHeader *>(reinterpret_cast<uptr>(Block)) - 1;
+}
+
+// A block pushed against the end of a committed range.
+struct BlockPlacement {
+  uptr HeaderPos;
+
+  // Size and Alignment as the combined allocator asks for them.
+  static BlockPlacement atEnd(uptr CommitEnd, uptr Size, uptr Alignment) {
+    const uptr AllocPos = scudo::roundDown(CommitEnd - Size, Alignment);
+    return {AllocPos - scudo::Chunk::getHeaderSize() - LargeHeaderSize};
+  }
+  uptr block() const { return HeaderPos + LargeHeaderSize; }
+  LargeHeader *header() const {
+    return reinterpret_cast<LargeHeader *>(HeaderPos);
+  }
+};
+
+} // namespace refpage
+
+#endif // REFPAGE_ALLOCATOR_LARGE_BLOCK_H_

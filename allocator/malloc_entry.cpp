@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The malloc family as glibc has it. Upstream's wrappers give most of it: they
+// are compiled here, for our heap, under the prefix scudo_, and get glibc's
+// names as aliases. What glibc has besides, or does otherwise, is below.
+
+#include "allocator/malloc_entry.h"
+
+#include "allocator/exit_stats.h"
+
+#include "scudo/interface.h"
+#include "wrappers_c.h"
+#include "wrappers_c_checks.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+namespace refpage {
+
+SCUDO_REQUIRE_CONSTANT_INITIALIZATION
+PatternAllocator<scudo::Config, refpage_heap_ready> TheHeap;
+
+} // namespace refpage
+
+#define SCUDO_PREFIX(name) CONCATENATE(scudo_, name)
+#define SCUDO_ALLOCATOR refpage::TheHeap
+#include "wrappers_c.inc"
+#undef SCUDO_ALLOCATOR
+#undef SCUDO_PREFIX
+
+using refpage::TheHeap;
+using scudo::uptr;
+
+// Runs at the first allocation, once, when the heap works.
+extern "C" void refpage_heap_ready() {
+  TheHeap.applyOptions();
+  refpage::initExitStats();
+  scudo_malloc_postinit(); // Registers the fork handlers.
+}
+
+namespace {
+
+void *allocateAligned(uptr Alignment, uptr Size) {
+  void *Ptr =
+      TheHeap.allocate(Size, scudo::Chunk::Origin::Memalign, Alignment);
+  return scudo::setErrnoOnNull(Ptr);
+}
+
+// The largest alignment Scudo takes, and one more shift to go above it.
+constexpr uptr TooLargeAlignment = 1UL << 25;
+
+} // namespace
+
+#define ALIAS_OF(Name) ALIAS("scudo_" #Name)
+
+extern "C" {
+
+INTERFACE void *malloc(size_t Size) ALIAS_OF(malloc);
+INTERFACE void *calloc(size_t Count, size_t Size) ALIAS_OF(calloc);
+INTERFACE void *realloc(void *Ptr, size_t Size) ALIAS_OF(realloc);
+INTERFACE void free(void *Ptr) ALIAS_OF(free);
+INTERFACE int posix_memalign(void **Ptr, size_t Alignment, size_t Size)
+    ALIAS_OF(posix_memalign);
+INTERFACE void *valloc(size_t Size) ALIAS_OF(valloc);
+INTERFACE void *pvalloc(size_t Size) ALIAS_OF(pvalloc);
+INTERFACE size_t malloc_usable_size(void *Ptr) ALIAS_OF(malloc_usable_size);
+INTERFACE struct SCUDO_MALLINFO mallinfo(void) ALIAS_OF(mallinfo);
+INTERFACE struct __scudo_mallinfo2 mallinfo2(void) ALIAS_OF(mallinfo2);
+INTERFACE int malloc_info(int Options, FILE *Stream) ALIAS_OF(malloc_info);
+INTERFACE int malloc_iterate(uintptr_t Base, size_t Size,
+                             void (*Callback)(uintptr_t Base, size_t Size,
+                                              void *Arg),
+                             void *Arg) ALIAS_OF(malloc_iterate);
+INTERFACE void malloc_enable() ALIAS_OF(malloc_enable);
+INTERFACE void malloc_disable() ALIAS_OF(malloc_disable);
+
+// glibc rounds an alignment up to a power of two; upstream refuses it.
+INTERFACE void *memalign(size_t Alignment, size_t Size) {
+  if (Alignment > TooLargeAlignment)
+    Alignment = TooLargeAlignment;
+  else if (Alignment == 0)
+    Alignment = 1;
+  if (!scudo::isPowerOfTwo(Alignment))
+    Alignment = scudo::roundUpPowerOfTwo(Alignment);
+  return allocateAligned(Alignment, Size);
+}
+
+// C11 as corrected (DR 460) and glibc take any size; upstream only multiples of
+// the alignment.
+INTERFACE void *aligned_alloc(size_t Alignment, size_t Size) {
+  if (UNLIKELY(!scudo::isPowerOfTwo(Alignment))) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  return allocateAligned(Alignment, Size);
+}
+
+INTERFACE void *reallocarray(void *Ptr, size_t Count, size_t Size) {
+  uptr Product;
+  if (UNLIKELY(scudo::checkForCallocOverflow(Size, Count, &Product))) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  return realloc(Ptr, Product);
+}
+
+// glibc's tunables are hints for another allocator: taken, without effect, so
+// that a program that checks goes on. Scudo's own, which are below them, work.
+INTERFACE int mallopt(int Parameter, int Value) {
+  constexpr int GlibcFirst = -8; // M_ARENA_MAX
+  constexpr int GlibcLast = 4;   // M_KEEP
+  if (Parameter >= GlibcFirst && Parameter <= GlibcLast)
+    return 1;
+  return scudo_mallopt(Parameter, Value);
+}
+
+// Gives back to the kernel what is kept for reuse. Whether that was anything is
+// not counted: returns 1.
+INTERFACE int malloc_trim(size_t) {
+  TheHeap.releaseToOS(scudo::ReleaseToOS::ForceAll);
+  return 1;
+}
+
+INTERFACE void malloc_stats() { TheHeap.printStats(); }
+
+INTERFACE void __scudo_print_stats(void) { TheHeap.printStats(); }
+
+} // extern "C"

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// operator new and delete. Ours rather than libstdc++'s, which would call
+// malloc(): Scudo can then tell new from malloc (dealloc_type_mismatch) and a
+// sized delete from a wrong one (delete_size_mismatch).
+//
+// Unlike upstream's they keep the language's promise when memory runs out:
+// they call the new handler and throw std::bad_alloc, through the C++ library
+// of the program if it has one. There is none in this library.
+
+#include "allocator/malloc_entry.h"
+
+#include <new>
+
+// The program's C++ library, if any.
+namespace std {
+WEAK new_handler get_new_handler() noexcept;
+WEAK NORETURN void __throw_bad_alloc();
+} // namespace std
+
+namespace {
+
+using refpage::TheHeap;
+using scudo::uptr;
+using Origin = scudo::Chunk::Origin;
+
+constexpr uptr DefaultAlignment = 1U << SCUDO_MIN_ALIGNMENT_LOG;
+
+NOINLINE void handleNoMemory(uptr Size) {
+  if (&std::get_new_handler) {
+    if (const std::new_handler Handler = std::get_new_handler()) {
+      Handler();
+      return;
+    }
+  }
+  if (&std::__throw_bad_alloc)
+    std::__throw_bad_alloc();
+  scudo::reportOutOfMemory(Size);
+}
+
+ALWAYS_INLINE void *allocateOrThrow(uptr Size, Origin From,
+                                    uptr Alignment = DefaultAlignment) {
+  for (;;) {
+    if (void *Ptr = TheHeap.allocate(Size, From, Alignment))
+      return Ptr;
+    handleNoMemory(Size);
+  }
+}
+
+uptr asSize(std::align_val_t Alignment) { return static_cast<uptr>(Alignment); }
+
+} // namespace
+
+INTERFACE void *operator new(size_t Size) {
+  return allocateOrThrow(Size, Origin::New);
+}
+INTERFACE void *operator new[](size_t Size) {
+  return allocateOrThrow(Size, Origin::NewArray);
+}
+INTERFACE void *operator new(size_t Size, std::align_val_t Alignment) {
+  return allocateOrThrow(Size, Origin::New, asSize(Alignment));
+}
+INTERFACE void *operator new[](size_t Size, std::align_val_t Alignment) {
+  return allocateOrThrow(Size, Origin::NewArray, asSize(Alignment));
+}
+
+// The new handler is not called here: what it throws could not be caught.
+INTERFACE void *operator new(size_t Size, std::nothrow_t const &) noexcept {
+  return TheHeap.allocate(Size, Origin::New);
+}
+INTERFACE void *operator new[](size_t Size, std::nothrow_t const &) noexcept {
+  return TheHeap.allocate(Size, Origin::NewArray);
+}
+INTERFACE void *operator new(size_t Size, std::align_val_t Alignment,
+                             std::nothrow_t const &) noexcept {
+  return TheHeap.allocate(Size, Origin::New, asSize(Alignment));
+}
+INTERFACE void *operator new[](size_t Size, std::align_val_t Alignment,
+                               std::nothrow_t const &) noexcept {
+  return TheHeap.allocate(Size, Origin::NewArray, asSize(Alignment));
+}
+
+INTERFACE void operator delete(void *Ptr) noexcept {
+  TheHeap.deallocate(Ptr, Origin::New);
+}
+INTERFACE void operator delete[](void *Ptr) noexcept {
+  TheHeap.deallocate(Ptr, Origin::NewArray);
+}
+INTERFACE void operator delete(void *Ptr, std::nothrow_t const &) noexcept {
+  TheHeap.deallocate(Ptr, Origin::New);
+}
+INTERFACE void operator delete[](void *Ptr, std::nothrow_t const &) noexcept {
+  TheHeap.deallocate(Ptr, Origin::NewArray);
+}
+INTERFACE void operator delete(void *Ptr, size_t Size) noexcept {
+  TheHeap.deallocate(Ptr, Origin::New, Size);
+}
+INTERFACE void operator delete[](void *Ptr, size_t Size) noexcept {
+  TheHeap.deallocate(Ptr, Origin::NewArray, Size);
+}
+INTERFACE void operator delete(void *Ptr, std::align_val_t Alignment) noexcept {
+  TheHeap.deallocate(Ptr, Origin::New, 0, asSize(Alignment));
+}
+INTERFACE void operator delete[](void *Ptr,
+                                 std::align_val_t Alignment) noexcept {
+  TheHeap.deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
+}
+INTERFACE void operator delete(void *Ptr, std::align_val_t Alignment,
+                               std::nothrow_t const &) noexcept {
+  TheHeap.deallocate(Ptr, Origin::New, 0, asSize(Alignment));
+}
+INTERFACE void operator delete[](void *Ptr, std::align_val_t Alignment,
+                                 std::nothrow_t const &) noexcept {
+  TheHeap.deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
+}
+INTERFACE void operator delete(void *Ptr, size_t Size,
+                               std::align_val_t Alignment) noexcept {
+  TheHeap.deallocate(Ptr, Origin::New, Size, asSize(Alignment));
+}
+INTERFACE void operator delete[](void *Ptr, size_t Size,
+                                 std::align_val_t Alignment) noexcept {
+  TheHeap.deallocate(Ptr, Origin::NewArray, Size, asSize(Alignment));
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Scudo's allocator, in which every block reads as the pattern that the options
+// ask for.
+//
+// Upstream's Primary can fill with one byte only (PatternFillByte), and so does
+// an in-place realloc() that shrinks. With any other pattern the blocks that
+// those filled are filled again here; with the default one nothing is added.
+
+#ifndef REFPAGE_ALLOCATOR_PATTERN_ALLOCATOR_H_
+#define REFPAGE_ALLOCATOR_PATTERN_ALLOCATOR_H_
+
+#include "allocator/options.h"
+#include "refpage_backend/pattern_fill.h"
+
+#include "allocator_config.h"
+
+namespace refpage {
+
+template <class Config, void (*PostInitCallback)(void)>
+class PatternAllocator : public scudo::Allocator<Config, PostInitCallback> {
+  using Base = scudo::Allocator<Config, PostInitCallback>;
+
+public:
+  // Once the allocator works: sets the fill that the variant stands for. What
+  // SCUDO_OPTIONS asks for by itself stays in force.
+  void applyOptions() {
+    const Options &Asked = getOptions();
+    if (Asked.variant == Variant::Anon || scudo::getFlags()->zero_contents)
+      return;
+    Base::setFillContents(scudo::PatternOrZeroFill);
+    RefillPattern = Asked.pattern.Value;
+    MustRefill = RefillPattern != repeatByte(scudo::PatternFillByte);
+  }
+
+  void *allocate(uptr Size, scudo::Chunk::Origin Origin,
+                 uptr Alignment = 1U << SCUDO_MIN_ALIGNMENT_LOG,
+                 bool ZeroContents = false) {
+    void *Ptr = Base::allocate(Size, Origin, Alignment, ZeroContents);
+    if (UNLIKELY(MustRefill) && Ptr && !ZeroContents)
+      refill(Ptr, 0, Size, Alignment);
+    return Ptr;
+  }
+
+  void *reallocate(void *OldPtr, uptr NewSize,
+                   uptr Alignment = 1U << SCUDO_MIN_ALIGNMENT_LOG) {
+    if (LIKELY(!MustRefill))
+      return Base::reallocate(OldPtr, NewSize, Alignment);
+    const uptr OldSize = Base::getUsableSize(OldPtr);
+    void *NewPtr = Base::reallocate(OldPtr, NewSize, Alignment);
+    if (NewPtr == OldPtr && NewSize > OldSize)
+      fillUnlessDisabled(NewPtr, OldSize, NewSize);
+    else if (NewPtr && NewSize > OldSize)
+      refill(NewPtr, OldSize, NewSize, Alignment);
+    return NewPtr;
+  }
+
+private:
+  // Fills a new block from From to To if the Primary made it.
+  void refill(void *Ptr, uptr From, uptr To, uptr Alignment) {
+    // As allocate() in combined.h counts it.
+    constexpr uptr MinAlignment = 1U << SCUDO_MIN_ALIGNMENT_LOG;
+    const uptr Needed =
+        scudo::roundUp(To, MinAlignment) +
+        (Alignment > MinAlignment ? Alignment : scudo::Chunk::getHeaderSize());
+    if (Base::PrimaryT::canAllocate(Needed))
+      fillUnlessDisabled(Ptr, From, To);
+  }
+
+  void fillUnlessDisabled(void *Ptr, uptr From, uptr To) {
+    if (!Base::getTSDRegistry()->getDisableMemInit())
+      fillPattern(reinterpret_cast<uptr>(Ptr) + From, To - From, RefillPattern);
+  }
+
+  u64 RefillPattern = 0;
+  bool MustRefill = false;
+};
+
+} // namespace refpage
+
+#endif // REFPAGE_ALLOCATOR_PATTERN_ALLOCATOR_H_

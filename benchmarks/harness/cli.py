@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The command line of tools/bench."""
+
+import argparse
+import contextlib
+import dataclasses
+import datetime
+import os
+import pathlib
+import platform
+import sys
+import tempfile
+
+from . import benches, build, context, variants
+from .build import BuildError
+from .inputs import InputError
+from .progress import Progress
+from .runner import Runner
+from .schedule import run_rounds
+
+
+def _arguments(words):
+    width = max(map(len, benches.ALL))
+    about = "\n".join(
+        f"  {bench.name:{width}}  {bench.about}"
+        + ("" if bench.seconds else f" ({bench.runs} runs)")
+        for bench in benches.ALL.values()
+    )
+    parser = argparse.ArgumentParser(
+        prog="tools/bench",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Runs a benchmark under the variants of the allocator, in"
+        " turns, after one round\nthat is not counted. A Markdown table of the"
+        " medians goes to stdout, the rows\nmeasured to bench-results/.\n\n"
+        f"NAME is one of\n{about}\n  {'all':{width}}  all but the demo",
+    )
+    add = parser.add_argument
+    add("name", metavar="NAME", choices=[*benches.ALL, "all"])
+    add("--runs", type=_positive(int), metavar="N", help="rounds that count")
+    add(
+        "--seconds",
+        type=_positive(float),
+        metavar="S",
+        help="begin no further round after S seconds",
+    )
+    add(
+        "--cases",
+        type=_names,
+        metavar="A,B",
+        help="only cases whose names begin so",
+    )
+    add(
+        "--variants",
+        type=_names,
+        metavar="A,B",
+        help=f"which variants: {', '.join(variants.OWN_NAMES)} and those of"
+        " --preload",
+    )
+    add(
+        "--preload",
+        type=_preload,
+        action="append",
+        default=[],
+        metavar="NAME=PATH[,ENV=VALUE...]",
+        help="one more variant: another preload library and its environment;"
+        " without PATH, none",
+    )
+    add(
+        "--stats",
+        action="store_true",
+        help="show the library's own statistics of the first round",
+    )
+    add(
+        "--lib",
+        type=_file,
+        default=os.environ.get("REFPAGE_LIB"),
+        metavar="PATH",
+        help="measure this library instead of building one (also the"
+        " environment variable REFPAGE_LIB)",
+    )
+    add(
+        "--bin",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="take the benchmark programs from here instead of building them",
+    )
+    return parser.parse_args(words)
+
+
+def _positive(number):
+    def convert(text):
+        value = number(text)
+        if value <= 0:
+            raise ValueError
+        return value
+
+    convert.__name__ = f"positive {number.__name__}"  # argparse's message
+    return convert
+
+
+def _names(text):
+    return [name for name in text.split(",") if name]
+
+
+def _file(text):
+    path = pathlib.Path(text).resolve()
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"no such file: {text}")
+    return path
+
+
+def _preload(text):
+    try:
+        variant = variants.parse_preload(text)
+        if variant.library:
+            library = str(_file(variant.library))
+            variant = dataclasses.replace(variant, library=library)
+        return variant
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _choose_variants(arguments, bench):
+    known = variants.own(str(arguments.lib or context.LIBRARY))
+    extra = {variant.name: variant for variant in arguments.preload}
+    names = arguments.variants or [*bench.variants, *extra]
+    return variants.choose(names, {**known, **extra})
+
+
+def _choose_cases(arguments, cases):
+    if not arguments.cases:
+        return cases
+    chosen = [c for c in cases if c.name.startswith(tuple(arguments.cases))]
+    if not chosen:
+        names = ", ".join(case.name for case in cases)
+        raise ValueError(f"no case begins so; there are {names}")
+    return chosen
+
+
+def _prepare(arguments, bench):
+    """Packages and binaries; gives the folder of the programs."""
+    build.install(bench.packages)
+    targets = []
+    if not arguments.bin:
+        names = ("measure", *bench.programs)
+        targets += [f"//benchmarks:{name}" for name in names]
+    if not arguments.lib:
+        targets.append("//allocator:libscudo_refpage.so")
+    if targets:
+        build.bazel(targets)
+    return arguments.bin or context.ROOT / "bazel-bin/benchmarks"
+
+
+def _machine():
+    """What a reader of the numbers has to know of the machine."""
+    huge = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    pages = huge.read_text().strip() if huge.exists() else "none"
+    return (
+        f"Linux {platform.release()} {platform.machine()},"
+        f" {os.cpu_count()} CPUs, transparent huge pages: {pages}"
+    )
+
+
+def _keep(name, samples, table):
+    """The rows and the table as files; gives the path of the rows."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    context.RESULTS.mkdir(exist_ok=True)
+    path = context.RESULTS / f"{name}-{now:%Y%m%dT%H%M%SZ}.csv"
+    samples.write_csv(path)
+    caption = f"{samples.rounds()} rounds. {_machine()}."
+    path.with_suffix(".md").write_text(f"{table}\n\n{caption}\n")
+    return path, caption
+
+
+def _run(arguments, bench):
+    """True if every program ran."""
+    progress = Progress(bench.name)
+    chosen = _choose_variants(arguments, bench)
+    binaries = _prepare(arguments, bench)
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        place = context.Context(
+            binaries=binaries,
+            cache=context.cache_directory(),
+            scratch=pathlib.Path(scratch),
+            say=progress.note,
+        )
+        cases = _choose_cases(arguments, bench.cases(place))
+        samples = run_rounds(
+            Runner(place.binary("measure"), scratch),
+            cases,
+            chosen,
+            arguments.runs or bench.runs,
+            progress,
+            arguments.seconds or bench.seconds,
+            arguments.stats,
+        )
+    if not samples.rounds():
+        progress.note("nothing was measured")
+        return False
+    table = bench.table(cases, chosen, samples, bench.layout)
+    path, caption = _keep(bench.name, samples, table)
+    print(table, flush=True)
+    progress.note(caption)
+    progress.note(f"rows in {path.relative_to(context.ROOT)}")
+    return not samples.failures
+
+
+def main(words):
+    arguments = _arguments(words)
+    everything = arguments.name == "all"
+    names = benches.FULL if everything else [arguments.name]
+    good = True
+    try:
+        for name in names:
+            if everything:
+                print(f"## {name}\n", flush=True)
+            good = _run(arguments, benches.ALL[name]) and good
+            if everything:
+                print(flush=True)
+    except (OSError, ValueError, BuildError, InputError) as error:
+        print(f"tools/bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0 if good else 1

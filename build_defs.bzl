@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+"""What this project's BUILD files share: compiler flags for its own code (other
+people's has its flags in third_party/, without warnings) and a rule for tests
+in Python."""
+
+_WARNINGS = [
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+] + select({
+    # g++ does not know this flag.
+    "@//third_party:clang": ["-Wthread-safety"],
+    "//conditions:default": [],
+})
+
+_OPTIMIZE = select({
+    "@//third_party:opt": ["-O3"],
+    "//conditions:default": [],
+})
+
+# What any code has that ends up in the process of a stranger, Scudo included:
+#   no exceptions, no RTTI   nothing of libstdc++ is needed at run time
+#   hidden visibility        only the entry points are visible to the program
+#   initial-exec             a TLS access that never calls malloc
+#   no LTO                   a malloc seen by LTO gets optimised as a builtin
+RUNTIME_COPTS = [
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fvisibility=hidden",
+    "-ftls-model=initial-exec",
+    "-fno-lto",
+] + _OPTIMIZE
+
+# platform/, refpage_backend/, allocator/
+REFPAGE_COPTS = RUNTIME_COPTS + _WARNINGS
+
+# tests/, benchmarks/
+REFPAGE_TEST_COPTS = _WARNINGS
+
+# For a cc_binary(linkshared = 1): Bazel always names libstdc++, and this drops
+# it from the library's needs when nothing uses it.
+REFPAGE_LINKOPTS = [
+    "-Wl,--as-needed",
+    "-Wl,-z,defs,-z,now,-z,relro",
+]
+
+def refpage_py_test(name, main, args = [], data = [], **kwargs):
+    """A test that is a Python program: it passes when that exits with 0.
+
+    Not py_test, since in Bazel 4 that starts programs by a `python` that Debian
+    does not have.
+
+    Args:
+      name: the test's name
+      main: the .py file; other modules and files it reads go in data
+      args: its arguments
+      data: files that it needs, such as other modules of its folder
+      **kwargs: as for any test
+    """
+    native.sh_test(
+        name = name,
+        srcs = ["//third_party/python:run.sh"],
+        args = ["$(location %s)" % main] + args,
+        data = [main] + data,
+        **kwargs
+    )

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "platform/parked_fd.h"
+
+#include "platform/scoped_errno.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace refpage {
+namespace {
+
+bool identify(int Fd, FileIdentity *Identity) {
+  struct stat Status;
+  if (fstat(Fd, &Status) == -1)
+    return false;
+  Identity->Device = Status.st_dev;
+  Identity->Inode = Status.st_ino;
+  return true;
+}
+
+} // namespace
+
+int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity) {
+  ScopedErrno KeepErrno;
+  if (!identify(Fd, Identity))
+    return errno;
+
+  constexpr rlim_t HighestTop = 1024;
+  constexpr rlim_t Room = 64;
+  rlimit Limit;
+  rlim_t Top = HighestTop;
+  if (getrlimit(RLIMIT_NOFILE, &Limit) == 0)
+    Top = scudo::Min(Limit.rlim_cur, HighestTop);
+  // Descriptors near the top first; a process with a tiny limit still gets one
+  // above the standard streams.
+  constexpr int FirstFree = 3;
+  const int High = Top > Room + FirstFree ? static_cast<int>(Top - Room)
+                                          : FirstFree;
+  int NewFd = fcntl(Fd, F_DUPFD_CLOEXEC, High);
+  if (NewFd == -1 && High != FirstFree)
+    NewFd = fcntl(Fd, F_DUPFD_CLOEXEC, FirstFree);
+  if (NewFd == -1)
+    return errno;
+  *ParkedFd = NewFd;
+  return 0;
+}
+
+int parkFd(int Fd, int *ParkedFd, FileIdentity *Identity) {
+  ScopedErrno KeepErrno;
+  const int Error = duplicateParked(Fd, ParkedFd, Identity);
+  close(Fd);
+  return Error;
+}
+
+bool isSameFile(int Fd, const FileIdentity &Identity) {
+  ScopedErrno KeepErrno;
+  FileIdentity Found;
+  return Fd >= 0 && identify(Fd, &Found) && Found.Device == Identity.Device &&
+         Found.Inode == Identity.Inode;
+}
+
+void closeIfSame(int Fd, const FileIdentity &Identity) {
+  ScopedErrno KeepErrno;
+  if (isSameFile(Fd, Identity))
+    close(Fd);
+}
+
+} // namespace refpage

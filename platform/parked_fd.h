@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// File descriptors kept by a library inside somebody else's program.
+//
+// Programs close descriptors they do not know (daemons, close_range()) and then
+// get the same numbers for files of their own. So a kept descriptor is moved
+// out of the way of low numbers, and its identity is checked at each use: a
+// number by itself proves nothing. No function touches `errno`, locks or
+// allocates.
+
+#ifndef REFPAGE_PLATFORM_PARKED_FD_H_
+#define REFPAGE_PLATFORM_PARKED_FD_H_
+
+#include "platform/types.h"
+
+namespace refpage {
+
+// What tells one open file from every other for as long as it exists.
+struct FileIdentity {
+  u64 Device = 0;
+  u64 Inode = 0;
+};
+
+// Moves Fd to a high, close-on-exec number near the top of what the process may
+// use (RLIMIT_NOFILE, at most 1024: the kernel's table grows with the number).
+// On success sets *ParkedFd and *Identity and returns 0; Fd itself is closed
+// either way. Never parks on 0, 1 or 2, which programs write to unseen.
+int parkFd(int Fd, int *ParkedFd, FileIdentity *Identity);
+
+// Like parkFd(), but leaves Fd open.
+int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity);
+
+// Whether Fd is open and is the file of that identity.
+bool isSameFile(int Fd, const FileIdentity &Identity);
+
+// Closes Fd if it is still that file; a number that the program has closed and
+// reused is the program's, and stays open.
+void closeIfSame(int Fd, const FileIdentity &Identity);
+
+} // namespace refpage
+
+#endif // REFPAGE_PLATFORM_PARKED_FD_H_

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "platform/process.h"
+
+#include "platform/scoped_errno.h"
+
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+namespace refpage {
+
+const char *getTrustedEnv(const char *Name) {
+  ScopedErrno KeepErrno;
+  return getauxval(AT_SECURE) ? nullptr : getenv(Name);
+}
+
+s32 getProcessId() { return getpid(); }
+
+ProcessName getProcessName() {
+  ScopedErrno KeepErrno;
+  ProcessName Name = {};
+  if (prctl(PR_GET_NAME, Name.Text) == -1)
+    Name.Text[0] = '?';
+  return Name;
+}
+
+void writeAll(int Fd, const char *Text, uptr Length) {
+  ScopedErrno KeepErrno;
+  while (Length) {
+    const ssize_t Written = ::write(Fd, Text, Length);
+    if (Written > 0) {
+      Text += Written;
+      Length -= static_cast<uptr>(Written);
+    } else if (Written == 0 || errno != EINTR) {
+      return;
+    }
+  }
+}
+
+void KeptStderr::keep() {
+  if (duplicateParked(STDERR_FILENO, &Fd, &Identity) != 0)
+    Fd = -1;
+}
+
+void KeptStderr::write(const char *Text, uptr Length) {
+  writeAll(isSameFile(Fd, Identity) ? Fd : STDERR_FILENO, Text, Length);
+}
+
+} // namespace refpage

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Filling fresh anonymous memory whose pages will all be written anyway.
+
+#ifndef REFPAGE_BACKEND_DENSE_FILL_H_
+#define REFPAGE_BACKEND_DENSE_FILL_H_
+
+#include "platform/types.h"
+
+namespace refpage {
+
+// Fills [Base, Base + Size), whole pages of memory just mapped, with the
+// pattern, and gets its pages in the cheapest way the kernel has: huge pages
+// where they fit in, else many at a time.
+void fillDense(uptr Base, uptr Size, u64 Pattern);
+
+} // namespace refpage
+
+#endif // REFPAGE_BACKEND_DENSE_FILL_H_

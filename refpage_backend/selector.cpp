@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "refpage_backend/selector.h"
+
+namespace refpage {
+
+const char *getBackendName(Backend Kind) {
+  static const char *const Names[] = {
+#define REFPAGE_BACKEND(Name, Text) Text,
+      REFPAGE_BACKENDS(REFPAGE_BACKEND)
+#undef REFPAGE_BACKEND
+  };
+  return Names[static_cast<u32>(Kind)];
+}
+
+const char *getReasonText(Reason Why) {
+  static const char *const Texts[] = {
+#define REFPAGE_REASON(Name, Text) Text,
+      REFPAGE_REASONS(REFPAGE_REASON)
+#undef REFPAGE_REASON
+  };
+  return Texts[static_cast<u32>(Why)];
+}
+
+bool isFallback(Reason Why) {
+  return Why == Reason::MappingBudget || Why == Reason::NoWindow ||
+         Why == Reason::MapFailed || Why == Reason::WindowLost;
+}
+
+Choice selectBackend(const BlockRequest &Block) {
+  if (Block.Holds.isZero())
+    return {Backend::Zero, Reason::ZeroContents};
+  if (Block.Request == BackendRequest::Memset)
+    return {Backend::Memset, Reason::Requested};
+  if (Block.WindowMappings >= MaxWindowMappings)
+    return {Backend::Memset, Reason::MappingBudget};
+  if (Block.Request == BackendRequest::Memfd)
+    return {Backend::MemfdWindow, Reason::Requested};
+  if (Block.Size < MinWindowBlock)
+    return {Backend::Memset, Reason::SmallBlock};
+  if (Block.ExpectedFront >= Block.Size)
+    return {Backend::Memset, Reason::DenseUse};
+  return {Backend::MemfdWindow, Reason::SparseUse};
+}
+
+} // namespace refpage

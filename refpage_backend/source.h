@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A source: the windows that hold one contents, from small to large as the
+// program asks for more.
+
+#ifndef REFPAGE_BACKEND_SOURCE_H_
+#define REFPAGE_BACKEND_SOURCE_H_
+
+#include "refpage_backend/window.h"
+
+#include "mutex.h"
+#include "thread_annotations.h"
+
+namespace refpage {
+
+// Counts for the stats, in windows and bytes.
+struct SourceStats {
+  u32 WindowsMade = 0;
+  u32 WindowsLost = 0;  // The program closed the descriptor.
+  u32 WindowsNow = 0;   // That take memory: open, or viewed by a block.
+  uptr OwnMemory = 0;   // What those take.
+  uptr PeakMemory = 0;  // The most they took at a time.
+};
+
+// Thread-safe. Locks are not held while blocks are mapped, only while the first
+// window is made. After a fork the child has the parent's windows; a window
+// that another thread of the parent was using at the fork counts as in use in
+// the child for ever, which costs at most its memory.
+class Source {
+public:
+  constexpr Source() = default;
+
+  // Called once, before any other function. Makers are tried in order; they
+  // must outlive the source.
+  void init(const Contents &NewHolds, const WindowMaker *const *NewMakers,
+            u32 NewNumMakers, uptr NewMaxWindowSize);
+
+  const Contents &getContents() const { return Holds; }
+
+  // Takes a window for a block of Size bytes: fills *Taken with what mapping
+  // needs, sets *Index for the calls below, and returns 0; or returns the errno
+  // that stood in the way. May make a window.
+  int acquire(uptr Size, Window *Taken, u8 *Index) EXCLUDES(Mutex, MakeMutex);
+  // Says that the block is mapped, or will not be: the descriptor may go.
+  void finishMapping(u8 Index) EXCLUDES(Mutex);
+  // Says that a block does not view the window any more.
+  void release(u8 Index) EXCLUDES(Mutex);
+  // Says that the window's descriptor is not ours any more. Still in use until
+  // released.
+  void reportLost(u8 Index) EXCLUDES(Mutex);
+
+  uptr getWindowSize(u8 Index) EXCLUDES(Mutex);
+  Backend getKind(u8 Index) EXCLUDES(Mutex);
+  void getStats(SourceStats *Stats) EXCLUDES(Mutex);
+
+  // Around fork().
+  void disable() NO_THREAD_SAFETY_ANALYSIS {
+    MakeMutex.lock();
+    Mutex.lock();
+  }
+  void enable() NO_THREAD_SAFETY_ANALYSIS {
+    Mutex.unlock();
+    MakeMutex.unlock();
+  }
+
+  // Closes what is open. Blocks that view windows keep their contents.
+  void close() EXCLUDES(Mutex, MakeMutex);
+
+private:
+  static constexpr u32 MaxWindows = 16;
+  static constexpr u8 NoWindow = 255;
+
+  uptr getWantedSize(uptr Size) REQUIRES(Mutex);
+  int makeWindow(uptr Size) REQUIRES(MakeMutex) EXCLUDES(Mutex);
+  bool mayTryAgain() REQUIRES(Mutex);
+  void noteFailure(int Error) REQUIRES(Mutex);
+  void makeIfSmaller(uptr Wanted) REQUIRES(MakeMutex) EXCLUDES(Mutex);
+  void tidy(u32 Index) REQUIRES(Mutex);
+  uptr sumOwnMemory() REQUIRES(Mutex);
+
+  Contents Holds;
+  const WindowMaker *const *Makers = nullptr;
+  u32 NumMakers = 0;
+  uptr MaxWindowSize = 0;
+
+  // Held while a window is made, so that one thread makes it and others do not
+  // make the same. Taken before Mutex.
+  scudo::HybridMutex MakeMutex;
+
+  scudo::HybridMutex Mutex;
+  Window Windows[MaxWindows] GUARDED_BY(Mutex) = {};
+  u8 Current GUARDED_BY(Mutex) = NoWindow;
+  uptr Demand GUARDED_BY(Mutex) = 0;
+  uptr LargestBlock GUARDED_BY(Mutex) = 0;
+  int LastError GUARDED_BY(Mutex) = 0;
+  u32 Failures GUARDED_BY(Mutex) = 0;
+  u32 CallsToSkip GUARDED_BY(Mutex) = 0;
+  SourceStats Counts GUARDED_BY(Mutex);
+};
+
+} // namespace refpage
+
+#endif // REFPAGE_BACKEND_SOURCE_H_

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the backends did, for the statistics block.
+
+#ifndef REFPAGE_BACKEND_STATS_H_
+#define REFPAGE_BACKEND_STATS_H_
+
+#include "refpage_backend/selector.h"
+#include "refpage_backend/source.h"
+
+namespace refpage {
+
+struct BackendStats {
+  // Per backend: blocks made, and their bytes. Reused blocks apart.
+  uptr Blocks[NumBackends];
+  uptr Bytes[NumBackends];
+  // Blocks handed out again from the cache, and their bytes.
+  uptr ReusedBlocks[NumBackends];
+  uptr ReusedBytes[NumBackends];
+  // Bytes of pattern or zeros that were written by us, in new and in reused
+  // blocks; and bytes handed out with their contents that nobody had to write.
+  uptr FilledBytes;
+  uptr NeverFilledBytes;
+  // Blocks by why their backend was chosen, and the last errno of those where
+  // something had failed.
+  uptr Reasons[NumReasons];
+  int LastErrors[NumReasons];
+  SourceStats Windows;
+};
+
+} // namespace refpage
+
+#endif // REFPAGE_BACKEND_STATS_H_

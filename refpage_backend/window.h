@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A window: a file of reference pages, mapped privately as often as a block
+// needs.
+
+#ifndef REFPAGE_BACKEND_WINDOW_H_
+#define REFPAGE_BACKEND_WINDOW_H_
+
+#include "platform/parked_fd.h"
+#include "refpage_backend/backing.h"
+
+namespace refpage {
+
+struct WindowMaker;
+
+struct Window {
+  const WindowMaker *Maker = nullptr; // Null: the slot is free.
+  int Fd = -1;                        // -1: closed, or lost to the program.
+  uptr Size = 0;                      // Bytes that one mapping can span.
+  uptr OwnMemory = 0;                 // Bytes the window itself takes.
+  FileIdentity Identity;
+  u32 Users = 0;   // Blocks that view it, live or cached or being made.
+  u32 Mappers = 0; // Threads that are about to map Fd.
+};
+
+// One way to get files of reference pages.
+struct WindowMaker {
+  Backend Kind;
+  // Whether one mapping may be longer than the file (kernel-made reference
+  // pages): then there is no use for windows of several sizes.
+  bool AnyLength;
+  // Makes a window of at least Size bytes that nothing can change any more,
+  // with a parked descriptor. Returns 0 or an errno.
+  int (*Make)(const Contents &Holds, uptr Size, Window *New);
+  // Whether W.Fd still is the file that Make() left there.
+  bool (*IsIntact)(const Window &W);
+};
+
+// Views W all over [Base, Base + Size), which the caller owns, and proves
+// afterwards that it was W's file that was mapped: if the descriptor is still
+// ours after the last mapping it was ours at each, since a number once lost
+// never comes back by itself. Sets *Lost if it was not. Returns 0 or an errno;
+// then the range may be partly mapped or have holes (mapFileOver()).
+int mapWindow(const Window &W, uptr Base, uptr Size, bool *Lost);
+
+// How many mappings mapWindow() makes.
+inline uptr countMappings(const Window &W, uptr Size) {
+  return (Size + W.Size - 1) / W.Size;
+}
+
+} // namespace refpage
+
+#endif // REFPAGE_BACKEND_WINDOW_H_
