@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "platform/mapping.h"
+#include "platform/pagemap.h"
+#include "platform/sealed_memfd.h"
+
+#include "gtest/gtest.h"
+
+#include <errno.h>
+#include <string>
+#include <sys/mman.h>
+
+using namespace refpage;
+
+namespace {
+
+constexpr uptr Page = 4096;
+constexpr uptr NumPages = 1000; // Several reads of the file.
+
+class PagemapTest : public testing::Test {
+protected:
+  void SetUp() override {
+    ASSERT_EQ(createMemfd("test", NumPages * Page, &Fd), 0);
+    ASSERT_EQ(writePattern(Fd, NumPages * Page, 0x4141414141414141), 0);
+    ASSERT_EQ(reserveMemory(NumPages * Page, &Base), 0);
+    ASSERT_EQ(mapFileOver(Fd, Base, NumPages * Page), 0);
+  }
+  void TearDown() override {
+    unmapMemory(Base, NumPages * Page);
+    discardMemfd(Fd);
+  }
+  void write(uptr PageNumber) { byteOf(PageNumber) = 1; }
+  char read(uptr PageNumber) { return byteOf(PageNumber); }
+
+  // One letter a page: c(lean), w(ritten), s(wapped).
+  std::string states() {
+    std::string Text;
+    PagemapReader Reader;
+    EXPECT_TRUE(Reader.forEachRun(
+        Base, NumPages * Page,
+        [&](uptr RunBase, uptr RunSize, PageState State) {
+          EXPECT_EQ(RunBase, Base + Text.size() * Page);
+          Text.append(RunSize / Page, State == PageState::Clean     ? 'c'
+                                      : State == PageState::Written ? 'w'
+                                                                    : 's');
+        }));
+    return Text;
+  }
+
+  volatile char &byteOf(uptr PageNumber) {
+    return reinterpret_cast<volatile char *>(Base)[PageNumber * Page];
+  }
+
+  int Fd = -1;
+  uptr Base = 0;
+};
+
+TEST_F(PagemapTest, UntouchedPagesAreClean) {
+  EXPECT_EQ(states(), std::string(NumPages, 'c'));
+}
+
+TEST_F(PagemapTest, PagesThatWereReadAreClean) {
+  for (uptr I = 0; I < NumPages; I += 3)
+    EXPECT_EQ(read(I), 'A');
+  EXPECT_EQ(states(), std::string(NumPages, 'c'));
+}
+
+TEST_F(PagemapTest, ExactlyTheWrittenPagesShow) {
+  std::string Expected(NumPages, 'c');
+  for (uptr I : {0UL, 1UL, 2UL, 100UL, 255UL, 256UL, 511UL, 512UL, 998UL,
+                 NumPages - 1}) {
+    write(I);
+    Expected[I] = 'w';
+  }
+  EXPECT_EQ(states(), Expected);
+}
+
+TEST_F(PagemapTest, DiscardedPagesAreCleanAgain) {
+  write(7);
+  ASSERT_EQ(discardPages(Base, NumPages * Page), 0);
+  EXPECT_EQ(states(), std::string(NumPages, 'c'));
+}
+
+TEST_F(PagemapTest, PagesOfAnonymousMemoryShowWhenWritten) {
+  ASSERT_EQ(mapAnonymousOver(Base, NumPages * Page), 0);
+  write(3);
+  std::string Expected(NumPages, 'c');
+  Expected[3] = 'w';
+  EXPECT_EQ(states(), Expected);
+}
+
+TEST_F(PagemapTest, KeepsErrno) {
+  errno = 0;
+  states();
+  EXPECT_EQ(errno, 0);
+}
+
+} // namespace

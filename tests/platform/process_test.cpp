@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "platform/process.h"
+
+#include "gtest/gtest.h"
+
+#include <string.h>
+#include <string>
+#include <unistd.h>
+
+using namespace refpage;
+
+namespace {
+
+std::string readPipe(int Fd) {
+  char Text[256];
+  const ssize_t Length = read(Fd, Text, sizeof(Text));
+  return Length > 0 ? std::string(Text, Text + Length) : std::string();
+}
+
+class KeptStderrTest : public testing::Test {
+protected:
+  void SetUp() override {
+    OldStderr = dup(2);
+    ASSERT_EQ(pipe(Pipe), 0);
+    dup2(Pipe[1], 2);
+  }
+  void TearDown() override {
+    dup2(OldStderr, 2);
+    close(OldStderr);
+    close(Pipe[0]);
+    close(Pipe[1]);
+  }
+  int OldStderr = -1;
+  int Pipe[2] = {};
+};
+
+TEST_F(KeptStderrTest, OutlivesTheProgramsClose) {
+  KeptStderr Kept;
+  Kept.keep();
+  close(2);
+  Kept.write("text", 4);
+  EXPECT_EQ(readPipe(Pipe[0]), "text");
+}
+
+TEST_F(KeptStderrTest, FallsBackToDescriptorTwo) {
+  KeptStderr NeverKept;
+  NeverKept.write("text", 4);
+  EXPECT_EQ(readPipe(Pipe[0]), "text");
+}
+
+TEST(ProcessTest, TrustedEnvIsTheEnvironment) {
+  setenv("REFPAGE_TEST_VARIABLE", "value", 1);
+  EXPECT_STREQ(getTrustedEnv("REFPAGE_TEST_VARIABLE"), "value");
+  unsetenv("REFPAGE_TEST_VARIABLE");
+  EXPECT_EQ(getTrustedEnv("REFPAGE_TEST_VARIABLE"), nullptr);
+}
+
+TEST(ProcessTest, KnowsItsName) {
+  EXPECT_EQ(strncmp(getProcessName().Text, "process_test", 12), 0);
+  EXPECT_EQ(getProcessId(), getpid());
+}
+
+} // namespace

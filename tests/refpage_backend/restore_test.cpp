@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "refpage_backend/restore.h"
+
+#include "platform/mapping.h"
+#include "platform/sealed_memfd.h"
+#include "tests/support/memory.h"
+
+#include "gtest/gtest.h"
+
+#include <sys/mman.h>
+
+using namespace refpage;
+using namespace refpage_test;
+
+namespace {
+
+constexpr uptr Page = 4096;
+constexpr uptr Size = 600 * Page;
+constexpr u64 Pattern = 0x0123456789abcdef;
+
+class RestoreTest : public testing::Test {
+protected:
+  void SetUp() override {
+    ASSERT_EQ(createMemfd("test", Size, &Fd), 0);
+    ASSERT_EQ(writePattern(Fd, Size, Pattern), 0);
+    ASSERT_EQ(reserveMemory(Size, &Base), 0);
+    ASSERT_EQ(mapFileOver(Fd, Base, Size), 0);
+  }
+  void TearDown() override {
+    unmapMemory(Base, Size);
+    discardMemfd(Fd);
+  }
+  void write(uptr PageNumber) {
+    reinterpret_cast<volatile char *>(Base)[PageNumber * Page + 17] = 1;
+  }
+  void expectPattern() {
+    EXPECT_EQ(findNotPattern(reinterpret_cast<void *>(Base), 0, Size, Pattern),
+              -1);
+  }
+
+  int Fd = -1;
+  uptr Base = 0;
+};
+
+TEST_F(RestoreTest, NothingWrittenNothingFilled) {
+  EXPECT_EQ(restoreWrittenPages(Base, Size, Pattern), 0U);
+  expectPattern();
+}
+
+TEST_F(RestoreTest, FillsExactlyTheWrittenPages) {
+  for (uptr I : {0, 1, 255, 256, 400, 599})
+    write(I);
+  EXPECT_EQ(restoreWrittenPages(Base, Size, Pattern), 6 * Page);
+  expectPattern();
+}
+
+TEST_F(RestoreTest, WrittenPagesStayResident) {
+  write(3);
+  restoreWrittenPages(Base, Size, Pattern);
+  unsigned char Resident;
+  ASSERT_EQ(mincore(reinterpret_cast<void *>(Base + 3 * Page), Page, &Resident),
+            0);
+  EXPECT_EQ(Resident & 1, 1);
+  // Not fetched from the window again: it still is a page of its own.
+  EXPECT_EQ(restoreWrittenPages(Base, Size, Pattern), Page);
+}
+
+TEST_F(RestoreTest, PagesThatTheProgramDiscardedAreCleanAlready) {
+  write(3);
+  write(4);
+  ASSERT_EQ(madvise(reinterpret_cast<void *>(Base + 3 * Page), Page,
+                    MADV_DONTNEED),
+            0);
+  EXPECT_EQ(restoreWrittenPages(Base, Size, Pattern), Page);
+  expectPattern();
+}
+
+TEST_F(RestoreTest, LockedPagesAreRestored) {
+  if (mlock(reinterpret_cast<void *>(Base), 16 * Page) != 0)
+    GTEST_SKIP() << "no right to lock memory";
+  write(3);
+  write(100);
+  restoreWrittenPages(Base, Size, Pattern);
+  expectPattern();
+}
+
+TEST_F(RestoreTest, AnonymousMemoryGetsItsZerosBack) {
+  ASSERT_EQ(mapAnonymousOver(Base, Size), 0);
+  write(5);
+  write(500);
+  EXPECT_EQ(restoreWrittenPages(Base, Size, 0), 2 * Page);
+  EXPECT_EQ(findNotPattern(reinterpret_cast<void *>(Base), 0, Size, 0), -1);
+}
+
+} // namespace

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "refpage_backend/source.h"
+
+#include "refpage_backend/memfd_window.h"
+#include "tests/support/memory.h"
+
+#include "gtest/gtest.h"
+
+#include <errno.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace refpage;
+using namespace refpage_test;
+
+namespace {
+
+constexpr uptr KiB = 1UL << 10;
+constexpr uptr MiB = 1UL << 20;
+constexpr u64 Pattern = 0xabababababababab;
+
+// A maker whose outcome the test sets.
+int MakeError = 0;
+int MakeCalls = 0;
+int makeOrFail(const Contents &Holds, uptr Size, Window *New) {
+  MakeCalls++;
+  return MakeError ? MakeError : MemfdWindowMaker.Make(Holds, Size, New);
+}
+const WindowMaker FailingMaker = {Backend::MemfdWindow, false, makeOrFail,
+                                  MemfdWindowMaker.IsIntact};
+
+class SourceTest : public testing::Test {
+protected:
+  void SetUp() override {
+    MakeError = 0;
+    MakeCalls = 0;
+    Subject.init({Pattern, 0}, Makers, 1, 4 * MiB);
+  }
+  void TearDown() override {
+    Subject.close();
+    EXPECT_TRUE(listWindowDescriptors().empty());
+  }
+  // Takes and gives back a window; returns its size, 0 on failure.
+  uptr use(uptr Size) {
+    Window W;
+    u8 Index;
+    if (Subject.acquire(Size, &W, &Index) != 0)
+      return 0;
+    Subject.finishMapping(Index);
+    Subject.release(Index);
+    return W.Size;
+  }
+
+  const WindowMaker *const Makers[1] = {&FailingMaker};
+  Source Subject;
+};
+
+TEST_F(SourceTest, MakesNothingBeforeItIsAsked) { EXPECT_EQ(MakeCalls, 0); }
+
+TEST_F(SourceTest, WindowsAreSealedAndHoldTheContents) {
+  Window W;
+  u8 Index;
+  ASSERT_EQ(Subject.acquire(MiB, &W, &Index), 0);
+  std::vector<u64> Words(W.Size / sizeof(u64));
+  ASSERT_EQ(pread(W.Fd, Words.data(), W.Size, 0), static_cast<ssize_t>(W.Size));
+  EXPECT_EQ(findNotPattern(Words.data(), 0, W.Size, Pattern), -1);
+  EXPECT_EQ(pwrite(W.Fd, "x", 1, 0), -1);
+  EXPECT_EQ(errno, EPERM);
+  Subject.finishMapping(Index);
+  Subject.release(Index);
+}
+
+TEST_F(SourceTest, StartsSmallAndGrowsWithDemand) {
+  EXPECT_LE(use(64 * KiB), 64 * KiB);
+  uptr Last = 0;
+  for (int I = 0; I != 2000; I++) {
+    const uptr Size = use(4 * MiB);
+    EXPECT_GE(Size, Last);
+    Last = Size;
+  }
+  EXPECT_EQ(Last, 4 * MiB);
+  // One for each size at most.
+  EXPECT_LE(MakeCalls, 7);
+}
+
+TEST_F(SourceTest, NoWindowIsLargerThanTheBlocks) {
+  uptr Last = 0;
+  for (int I = 0; I != 100000; I++)
+    Last = use(256 * KiB);
+  EXPECT_EQ(Last, 256 * KiB);
+}
+
+TEST_F(SourceTest, ReplacedWindowsAreClosed) {
+  for (int I = 0; I != 2000; I++)
+    use(4 * MiB);
+  EXPECT_EQ(listWindowDescriptors().size(), 1U);
+  SourceStats Stats;
+  Subject.getStats(&Stats);
+  EXPECT_EQ(Stats.WindowsNow, 1U);
+  EXPECT_EQ(Stats.OwnMemory, 4 * MiB);
+}
+
+TEST_F(SourceTest, AWindowInUseCountsAfterItIsReplaced) {
+  Window W;
+  u8 Index;
+  ASSERT_EQ(Subject.acquire(64 * KiB, &W, &Index), 0);
+  Subject.finishMapping(Index);
+  for (int I = 0; I != 2000; I++)
+    use(4 * MiB);
+  // Its descriptor is gone, its memory is not.
+  EXPECT_EQ(listWindowDescriptors().size(), 1U);
+  SourceStats Stats;
+  Subject.getStats(&Stats);
+  EXPECT_EQ(Stats.WindowsNow, 2U);
+  EXPECT_EQ(Stats.OwnMemory, 4 * MiB + W.Size);
+  EXPECT_EQ(Subject.getWindowSize(Index), W.Size);
+  Subject.release(Index);
+  Subject.getStats(&Stats);
+  EXPECT_EQ(Stats.WindowsNow, 1U);
+}
+
+TEST_F(SourceTest, AnErrorThatStaysIsNotTriedAgain) {
+  MakeError = ENOSYS;
+  for (int I = 0; I != 100; I++)
+    EXPECT_EQ(use(MiB), 0U);
+  EXPECT_EQ(MakeCalls, 1);
+}
+
+TEST_F(SourceTest, AnErrorThatMayPassIsTriedAgainMoreAndMoreRarely) {
+  MakeError = EMFILE;
+  for (int I = 0; I != 1000; I++)
+    EXPECT_EQ(use(MiB), 0U);
+  EXPECT_GE(MakeCalls, 5);
+  EXPECT_LE(MakeCalls, 12);
+  MakeError = 0;
+  uptr Size = 0;
+  for (int I = 0; I != 3000 && Size == 0; I++)
+    Size = use(MiB);
+  EXPECT_NE(Size, 0U);
+}
+
+TEST_F(SourceTest, FailureToGrowKeepsTheWindowThereIs) {
+  const uptr First = use(64 * KiB);
+  MakeError = ENOMEM;
+  for (int I = 0; I != 1000; I++)
+    EXPECT_EQ(use(4 * MiB), First);
+}
+
+TEST_F(SourceTest, ALostWindowIsMadeAgainAndTheNumberIsLeftAlone) {
+  Window W;
+  u8 Index;
+  ASSERT_EQ(Subject.acquire(MiB, &W, &Index), 0);
+  int Other[2];
+  ASSERT_EQ(pipe(Other), 0);
+  ASSERT_EQ(dup2(Other[0], W.Fd), W.Fd);
+  EXPECT_FALSE(W.Maker->IsIntact(W));
+  Subject.reportLost(Index);
+  Subject.finishMapping(Index);
+  Subject.release(Index);
+  EXPECT_NE(use(MiB), 0U);
+  // Still the program's.
+  EXPECT_EQ(describeDescriptor(W.Fd), describeDescriptor(Other[0]));
+  SourceStats Stats;
+  Subject.getStats(&Stats);
+  EXPECT_EQ(Stats.WindowsLost, 1U);
+  EXPECT_EQ(Stats.WindowsMade, 2U);
+  close(W.Fd);
+  close(Other[0]);
+  close(Other[1]);
+}
+
+TEST_F(SourceTest, ManyThreadsShareOneWindow) {
+  std::vector<std::thread> Threads;
+  for (int T = 0; T != 4; T++)
+    Threads.emplace_back([&] {
+      for (int I = 0; I != 1000; I++)
+        EXPECT_NE(use(64 * KiB), 0U);
+    });
+  for (std::thread &T : Threads)
+    T.join();
+  EXPECT_EQ(MakeCalls, 1);
+}
+
+TEST_F(SourceTest, TheNextMakerIsTriedWhenOneFails) {
+  const WindowMaker NeverMaker = {
+      Backend::MemfdWindow, false,
+      [](const Contents &, uptr, Window *) { return ENOSYS; },
+      MemfdWindowMaker.IsIntact};
+  const WindowMaker *const Two[] = {&NeverMaker, &MemfdWindowMaker};
+  Source Other;
+  Other.init({Pattern, 0}, Two, 2, MiB);
+  Window W;
+  u8 Index;
+  ASSERT_EQ(Other.acquire(MiB, &W, &Index), 0);
+  EXPECT_EQ(W.Maker, &MemfdWindowMaker);
+  Other.finishMapping(Index);
+  Other.release(Index);
+  Other.close();
+}
+
+} // namespace

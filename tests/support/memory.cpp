@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tests/support/memory.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+namespace refpage_test {
+
+uint8_t patternByteAt(uint64_t Pattern, const volatile void *Address) {
+  uint8_t Bytes[sizeof(Pattern)];
+  memcpy(Bytes, &Pattern, sizeof(Pattern));
+  return Bytes[reinterpret_cast<uintptr_t>(Address) % sizeof(Pattern)];
+}
+
+ptrdiff_t findNotPattern(const void *Ptr, size_t From, size_t To,
+                         uint64_t Pattern) {
+  const uint8_t *Bytes = static_cast<const uint8_t *>(Ptr);
+  size_t I = From;
+  for (; I < To && reinterpret_cast<uintptr_t>(Bytes + I) % sizeof(Pattern);
+       I++)
+    if (Bytes[I] != patternByteAt(Pattern, Bytes + I))
+      return static_cast<ptrdiff_t>(I);
+  // By words as far as that goes: some tests look at a GiB.
+  for (; I + sizeof(Pattern) <= To; I += sizeof(Pattern)) {
+    uint64_t Word;
+    memcpy(&Word, Bytes + I, sizeof(Word));
+    if (Word != Pattern)
+      break;
+  }
+  for (; I < To; I++)
+    if (Bytes[I] != patternByteAt(Pattern, Bytes + I))
+      return static_cast<ptrdiff_t>(I);
+  return -1;
+}
+
+std::vector<MapLine> readMaps() {
+  std::vector<MapLine> Lines;
+  FILE *File = fopen("/proc/self/maps", "r");
+  if (!File)
+    return Lines;
+  char Text[PATH_MAX + 128];
+  while (fgets(Text, sizeof(Text), File)) {
+    MapLine Line;
+    char Permissions[5] = {};
+    int NameAt = 0;
+    if (sscanf(Text, "%lx-%lx %4s %*s %*s %*s %n", &Line.Start, &Line.End,
+               Permissions, &NameAt) < 3)
+      continue;
+    Line.Permissions = Permissions;
+    Line.Name = Text + NameAt;
+    while (!Line.Name.empty() && Line.Name.back() == '\n')
+      Line.Name.pop_back();
+    Lines.push_back(Line);
+  }
+  fclose(File);
+  return Lines;
+}
+
+size_t countMaps() { return readMaps().size(); }
+
+static size_t readStatm(int Field) {
+  size_t Values[2] = {};
+  FILE *File = fopen("/proc/self/statm", "r");
+  if (!File || fscanf(File, "%zu %zu", &Values[0], &Values[1]) != 2)
+    abort();
+  fclose(File);
+  return Values[Field] * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+size_t getVirtualBytes() { return readStatm(0); }
+size_t getResidentBytes() { return readStatm(1); }
+
+std::vector<int> listDescriptors() {
+  std::vector<int> Numbers;
+  DIR *Directory = opendir("/proc/self/fd");
+  if (!Directory)
+    return Numbers;
+  while (const dirent *Entry = readdir(Directory)) {
+    const int Number = atoi(Entry->d_name);
+    if (Entry->d_name[0] != '.' && Number != dirfd(Directory))
+      Numbers.push_back(Number);
+  }
+  closedir(Directory);
+  return Numbers;
+}
+
+std::string describeDescriptor(int Fd) {
+  char Link[PATH_MAX];
+  const std::string Path = "/proc/self/fd/" + std::to_string(Fd);
+  const ssize_t Length = readlink(Path.c_str(), Link, sizeof(Link));
+  return Length < 0 ? std::string() : std::string(Link, Link + Length);
+}
+
+std::vector<int> listWindowDescriptors() {
+  std::vector<int> Numbers;
+  for (int Number : listDescriptors())
+    if (describeDescriptor(Number).find("scudo:refpage") != std::string::npos)
+      Numbers.push_back(Number);
+  return Numbers;
+}
+
+} // namespace refpage_test
