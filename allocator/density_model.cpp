@@ -2,7 +2,6 @@
 
 #include "allocator/density_model.h"
 
-#include "platform/pagemap.h"
 #include "refpage_backend/pattern_fill.h"
 
 namespace refpage {
@@ -55,7 +54,7 @@ uptr DensityModel::getExpectedFront(uptr CommitSize) const {
 // In pages. Whether a page that we filled was then written shows only in what
 // it holds: looked at from the end of the filled part, so that a front that
 // still holds costs one page.
-u32 DensityModel::measureFront(const BlockSpan &Span) {
+u32 DensityModel::measureFront(const BlockSpan &Span, Pagemap &Pages) {
   const uptr PageSize = scudo::getPageSizeCached();
   uptr Front = Span.Backed.FilledBytes;
   while (Front && holdsPattern(Span.CommitBase + Front - PageSize, PageSize,
@@ -63,7 +62,6 @@ u32 DensityModel::measureFront(const BlockSpan &Span) {
     Front -= PageSize;
   if (Front == Span.Backed.FilledBytes && Front != Span.CommitSize) {
     const uptr ViewBase = Span.CommitBase + Front;
-    PagemapReader Pages;
     Pages.forEachRun(ViewBase, Span.CommitSize - Front,
                      [&](uptr RunBase, uptr RunSize, PageState State) {
                        if (RunBase == Span.CommitBase + Front &&
@@ -75,7 +73,7 @@ u32 DensityModel::measureFront(const BlockSpan &Span) {
                                   : static_cast<u32>(Front / PageSize);
 }
 
-void DensityModel::observe(const BlockSpan &Span) {
+void DensityModel::observe(const BlockSpan &Span, Pagemap &Pages) {
   if (Span.Backed.Holds.isZero())
     return;
   SizeClass &C = Classes[classOf(Span.CommitSize)];
@@ -89,7 +87,7 @@ void DensityModel::observe(const BlockSpan &Span) {
   if (Free >= FirstFrees && Free % SampleInterval != 0)
     return;
 
-  const u32 Front = measureFront(Span);
+  const u32 Front = measureFront(Span, Pages);
   const u32 Observation = scudo::atomic_fetch_add(&C.Observations, 1,
                                                   scudo::memory_order_relaxed);
   const u32 Round = Observation % RoundLength == 0

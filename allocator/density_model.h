@@ -7,6 +7,7 @@
 #define REFPAGE_ALLOCATOR_DENSITY_MODEL_H_
 
 #include "allocator/large_block.h"
+#include "platform/pagemap.h"
 
 #include "atomic_helpers.h"
 
@@ -31,7 +32,7 @@ public:
   // To be told of each block that is freed, while it is still mapped. Looks at
   // one in sixteen after the first few: asking the kernel about 4 MiB takes
   // about 8 us.
-  void observe(const BlockSpan &Span);
+  void observe(const BlockSpan &Span, Pagemap &Pages);
 
 private:
   struct SizeClass {
@@ -50,7 +51,7 @@ private:
   static constexpr u32 NumClasses = 4 * 40;
 
   static u32 classOf(uptr CommitSize);
-  static u32 measureFront(const BlockSpan &Span);
+  static u32 measureFront(const BlockSpan &Span, Pagemap &Pages);
 
   SizeClass Classes[NumClasses] = {};
 };

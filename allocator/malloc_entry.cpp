@@ -43,6 +43,7 @@ namespace {
 void *allocateAligned(uptr Alignment, uptr Size) {
   void *Ptr =
       TheHeap.allocate(Size, scudo::Chunk::Origin::Memalign, Alignment);
+  reportAllocation(Ptr, Size); // Upstream's hook for debug builds.
   return scudo::setErrnoOnNull(Ptr);
 }
 

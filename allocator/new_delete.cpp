@@ -10,6 +10,8 @@
 
 #include "allocator/malloc_entry.h"
 
+#include "scudo/interface.h"
+
 #include <new>
 
 // The program's C++ library, if any.
@@ -38,13 +40,29 @@ NOINLINE void handleNoMemory(uptr Size) {
   scudo::reportOutOfMemory(Size);
 }
 
+ALWAYS_INLINE void *allocateOrNull(uptr Size, Origin From,
+                                   uptr Alignment = DefaultAlignment) {
+  void *Ptr = TheHeap.allocate(Size, From, Alignment);
+  // Upstream's hooks, for debug builds.
+  if (SCUDO_ENABLE_HOOKS && Ptr && __scudo_allocate_hook)
+    __scudo_allocate_hook(Ptr, Size);
+  return Ptr;
+}
+
 ALWAYS_INLINE void *allocateOrThrow(uptr Size, Origin From,
                                     uptr Alignment = DefaultAlignment) {
   for (;;) {
-    if (void *Ptr = TheHeap.allocate(Size, From, Alignment))
+    if (void *Ptr = allocateOrNull(Size, From, Alignment))
       return Ptr;
     handleNoMemory(Size);
   }
+}
+
+ALWAYS_INLINE void deallocate(void *Ptr, Origin From, uptr Size = 0,
+                              uptr Alignment = DefaultAlignment) {
+  if (SCUDO_ENABLE_HOOKS && __scudo_deallocate_hook)
+    __scudo_deallocate_hook(Ptr);
+  TheHeap.deallocate(Ptr, From, Size, Alignment);
 }
 
 uptr asSize(std::align_val_t Alignment) { return static_cast<uptr>(Alignment); }
@@ -66,58 +84,58 @@ INTERFACE void *operator new[](size_t Size, std::align_val_t Alignment) {
 
 // The new handler is not called here: what it throws could not be caught.
 INTERFACE void *operator new(size_t Size, std::nothrow_t const &) noexcept {
-  return TheHeap.allocate(Size, Origin::New);
+  return allocateOrNull(Size, Origin::New);
 }
 INTERFACE void *operator new[](size_t Size, std::nothrow_t const &) noexcept {
-  return TheHeap.allocate(Size, Origin::NewArray);
+  return allocateOrNull(Size, Origin::NewArray);
 }
 INTERFACE void *operator new(size_t Size, std::align_val_t Alignment,
                              std::nothrow_t const &) noexcept {
-  return TheHeap.allocate(Size, Origin::New, asSize(Alignment));
+  return allocateOrNull(Size, Origin::New, asSize(Alignment));
 }
 INTERFACE void *operator new[](size_t Size, std::align_val_t Alignment,
                                std::nothrow_t const &) noexcept {
-  return TheHeap.allocate(Size, Origin::NewArray, asSize(Alignment));
+  return allocateOrNull(Size, Origin::NewArray, asSize(Alignment));
 }
 
 INTERFACE void operator delete(void *Ptr) noexcept {
-  TheHeap.deallocate(Ptr, Origin::New);
+  deallocate(Ptr, Origin::New);
 }
 INTERFACE void operator delete[](void *Ptr) noexcept {
-  TheHeap.deallocate(Ptr, Origin::NewArray);
+  deallocate(Ptr, Origin::NewArray);
 }
 INTERFACE void operator delete(void *Ptr, std::nothrow_t const &) noexcept {
-  TheHeap.deallocate(Ptr, Origin::New);
+  deallocate(Ptr, Origin::New);
 }
 INTERFACE void operator delete[](void *Ptr, std::nothrow_t const &) noexcept {
-  TheHeap.deallocate(Ptr, Origin::NewArray);
+  deallocate(Ptr, Origin::NewArray);
 }
 INTERFACE void operator delete(void *Ptr, size_t Size) noexcept {
-  TheHeap.deallocate(Ptr, Origin::New, Size);
+  deallocate(Ptr, Origin::New, Size);
 }
 INTERFACE void operator delete[](void *Ptr, size_t Size) noexcept {
-  TheHeap.deallocate(Ptr, Origin::NewArray, Size);
+  deallocate(Ptr, Origin::NewArray, Size);
 }
 INTERFACE void operator delete(void *Ptr, std::align_val_t Alignment) noexcept {
-  TheHeap.deallocate(Ptr, Origin::New, 0, asSize(Alignment));
+  deallocate(Ptr, Origin::New, 0, asSize(Alignment));
 }
 INTERFACE void operator delete[](void *Ptr,
                                  std::align_val_t Alignment) noexcept {
-  TheHeap.deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
+  deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
 }
 INTERFACE void operator delete(void *Ptr, std::align_val_t Alignment,
                                std::nothrow_t const &) noexcept {
-  TheHeap.deallocate(Ptr, Origin::New, 0, asSize(Alignment));
+  deallocate(Ptr, Origin::New, 0, asSize(Alignment));
 }
 INTERFACE void operator delete[](void *Ptr, std::align_val_t Alignment,
                                  std::nothrow_t const &) noexcept {
-  TheHeap.deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
+  deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
 }
 INTERFACE void operator delete(void *Ptr, size_t Size,
                                std::align_val_t Alignment) noexcept {
-  TheHeap.deallocate(Ptr, Origin::New, Size, asSize(Alignment));
+  deallocate(Ptr, Origin::New, Size, asSize(Alignment));
 }
 INTERFACE void operator delete[](void *Ptr, size_t Size,
                                  std::align_val_t Alignment) noexcept {
-  TheHeap.deallocate(Ptr, Origin::NewArray, Size, asSize(Alignment));
+  deallocate(Ptr, Origin::NewArray, Size, asSize(Alignment));
 }

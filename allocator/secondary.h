@@ -109,7 +109,7 @@ private:
     bool Any;
     Contents Holds;
   };
-  Wish getWish(scudo::FillContentsMode FillContents, bool IsReuse) const;
+  Wish getWish(scudo::FillContentsMode FillContents) const;
 
   bool reuse(uptr Size, uptr Alignment, scudo::FillContentsMode FillContents,
              BlockSpan *Span);
@@ -136,15 +136,12 @@ private:
 
 template <typename Config>
 typename Secondary<Config>::Wish
-Secondary<Config>::getWish(scudo::FillContentsMode FillContents,
-                           bool IsReuse) const {
-  if (FillContents == scudo::NoFill)
-    return {true, {}};
+Secondary<Config>::getWish(scudo::FillContentsMode FillContents) const {
   if (FillContents == scudo::ZeroFill)
     return {false, {}};
-  // "PatternOrZeroFill" is upstream's name: a fresh mapping of the variant that
-  // does not fill large blocks reads as zero.
-  if (Fill == Variant::Anon && !IsReuse)
+  // In the variant anon a pattern (SCUDO_OPTIONS=pattern_fill_contents=true) is
+  // for small blocks only.
+  if (FillContents == scudo::NoFill || Fill == Variant::Anon)
     return {true, {}};
   return {false, PatternContents};
 }
@@ -182,7 +179,7 @@ bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
   if (Alignment >= PageSize ||
       !Cache.canCache(scudo::roundUp(Size + getHeadersSize(), PageSize)))
     return false;
-  const Wish Wanted = getWish(FillContents, /*IsReuse=*/true);
+  const Wish Wanted = getWish(FillContents);
   typename CacheT::Entry Found;
   const auto Accept = [&](const BlockSpan &Cached) {
     return Wanted.Any ||
@@ -225,7 +222,7 @@ bool Secondary<Config>::map(uptr Size, uptr Alignment,
   }
   Span->CommitSize = CommitEnd - Span->CommitBase;
 
-  const Wish Wanted = getWish(FillContents, /*IsReuse=*/false);
+  const Wish Wanted = getWish(FillContents);
   const uptr Front =
       Wanted.Any ? 0 : Density.getExpectedFront(Span->CommitSize);
   if (Pages.commit(Span->CommitBase, Span->CommitSize, Wanted.Holds, Front,
@@ -263,7 +260,7 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
     LocalStats.sub(scudo::StatAllocated, Span.CommitSize);
     LocalStats.sub(scudo::StatMapped, Span.MapSize);
   }
-  Density.observe(Span);
+  Density.observe(Span, Pages.getWrittenPages());
   if (Cache.store(Span, Pages))
     return;
   Pages.forget(Span.CommitSize, Span.Backed);

@@ -8,30 +8,73 @@
 #include <unistd.h>
 
 namespace refpage {
+namespace {
 
-PagemapReader::PagemapReader() {
-  ScopedErrno KeepErrno;
-  Fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-}
-
-PagemapReader::~PagemapReader() {
-  ScopedErrno KeepErrno;
-  if (Fd != -1)
-    close(Fd);
-}
-
-uptr PagemapReader::readEntries(uptr Address, uptr Pages) {
-  ScopedErrno KeepErrno;
-  if (Fd == -1)
-    return 0;
-  const uptr Wanted = scudo::Min(Pages, MaxEntries) * sizeof(u64);
+uptr readAt(int Fd, uptr Address, uptr Pages, u64 *Entries) {
   const off_t Offset = static_cast<off_t>(
       Address / scudo::getPageSizeCached() * sizeof(u64));
   ssize_t Got;
   do
-    Got = pread(Fd, Entries, Wanted, Offset);
+    Got = pread(Fd, Entries, Pages * sizeof(u64), Offset);
   while (Got == -1 && errno == EINTR);
   return Got <= 0 ? 0 : static_cast<uptr>(Got) / sizeof(u64);
+}
+
+} // namespace
+
+// The parent's file that a child inherits has the identity it had, so a fork
+// has to be seen by itself. Without a way to see forks nothing can be kept.
+bool Pagemap::getFile(OpenFile *Result) {
+  scudo::ScopedLock L(Mutex);
+  if (File.Fd == -1 || !Forks.isSameProcess()) {
+    forget();
+    if (!Forks.arm())
+      return false;
+    const int NewFd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (NewFd == -1)
+      return false;
+    if (parkFd(NewFd, &File.Fd, &File.Identity) != 0) {
+      File.Fd = -1;
+      return false;
+    }
+  }
+  *Result = File;
+  return true;
+}
+
+void Pagemap::reportLost(const OpenFile &Lost) {
+  scudo::ScopedLock L(Mutex);
+  if (File.Fd == Lost.Fd && File.Identity == Lost.Identity)
+    File.Fd = -1;
+}
+
+void Pagemap::forget() {
+  if (File.Fd != -1)
+    closeIfSame(File.Fd, File.Identity);
+  File.Fd = -1;
+}
+
+// What was read counts only if the descriptor still is ours afterwards: then it
+// was ours before, since a number once lost never comes back by itself.
+uptr Pagemap::readEntries(uptr Address, uptr Pages, u64 *Entries) {
+  ScopedErrno KeepErrno;
+  constexpr u32 MaxTries = 3;
+  for (u32 Try = 0; Try != MaxTries; Try++) {
+    OpenFile Current;
+    if (!getFile(&Current))
+      return 0;
+    const uptr Count =
+        readAt(Current.Fd, Address, scudo::Min(Pages, MaxEntries), Entries);
+    if (isSameFile(Current.Fd, Current.Identity))
+      return Count;
+    reportLost(Current);
+  }
+  return 0;
+}
+
+void Pagemap::close() {
+  scudo::ScopedLock L(Mutex);
+  forget();
 }
 
 } // namespace refpage

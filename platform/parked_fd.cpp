@@ -58,8 +58,7 @@ int parkFd(int Fd, int *ParkedFd, FileIdentity *Identity) {
 bool isSameFile(int Fd, const FileIdentity &Identity) {
   ScopedErrno KeepErrno;
   FileIdentity Found;
-  return Fd >= 0 && identify(Fd, &Found) && Found.Device == Identity.Device &&
-         Found.Inode == Identity.Inode;
+  return Fd >= 0 && identify(Fd, &Found) && Found == Identity;
 }
 
 void closeIfSame(int Fd, const FileIdentity &Identity) {

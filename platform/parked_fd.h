@@ -19,6 +19,10 @@ namespace refpage {
 struct FileIdentity {
   u64 Device = 0;
   u64 Inode = 0;
+
+  bool operator==(const FileIdentity &Other) const {
+    return Device == Other.Device && Inode == Other.Inode;
+  }
 };
 
 // Moves Fd to a high, close-on-exec number near the top of what the process may

@@ -178,8 +178,8 @@ void Backends::restore(uptr Base, uptr Size, const Contents &Wanted,
     Filled = B->FilledBytes;
   }
   if (B->FilledBytes != Size && !WasDiscarded)
-    Filled += restoreWrittenPages(Base + B->FilledBytes, Size - B->FilledBytes,
-                                  Wanted.Pattern);
+    Filled += restoreWrittenPages(WrittenPages, Base + B->FilledBytes,
+                                  Size - B->FilledBytes, Wanted.Pattern);
   add(ReusedBlocks[index(B->Kind)], 1);
   add(ReusedBytes[index(B->Kind)], Size);
   if (!Wanted.isZero() || Filled)
@@ -193,6 +193,21 @@ void Backends::reuse(uptr Size, const Backing &B) {
 
 bool Backends::discard(uptr Base, uptr Size) {
   return discardPages(Base, Size) == 0;
+}
+
+void Backends::disable() {
+  Sources.disable();
+  WrittenPages.disable();
+}
+
+void Backends::enable() {
+  WrittenPages.enable();
+  Sources.enable();
+}
+
+void Backends::close() {
+  Sources.close();
+  WrittenPages.close();
 }
 
 void Backends::getStats(BackendStats *Stats) {

@@ -11,6 +11,7 @@
 #ifndef REFPAGE_BACKEND_BACKENDS_H_
 #define REFPAGE_BACKEND_BACKENDS_H_
 
+#include "platform/pagemap.h"
 #include "refpage_backend/registry.h"
 #include "refpage_backend/stats.h"
 
@@ -48,14 +49,17 @@ public:
   // range then has to be restored with WasDiscarded.
   bool discard(uptr Base, uptr Size);
 
+  // Which pages of a range were written, for those who learn from it.
+  Pagemap &getWrittenPages() { return WrittenPages; }
+
   void getStats(BackendStats *Stats);
 
   // Around fork().
-  void disable() NO_THREAD_SAFETY_ANALYSIS { Sources.disable(); }
-  void enable() NO_THREAD_SAFETY_ANALYSIS { Sources.enable(); }
+  void disable();
+  void enable();
 
   // Closes what is open.
-  void close() { Sources.close(); }
+  void close();
 
 private:
   int commitWindow(uptr Base, uptr Size, const Contents &Holds, uptr Front,
@@ -67,6 +71,7 @@ private:
 
   BackendRequest Request = BackendRequest::Auto;
   Registry Sources;
+  Pagemap WrittenPages;
 
   // Mappings that windows take beyond one a block.
   scudo::atomic_uptr ExtraMappings = {};

@@ -3,7 +3,6 @@
 #include "refpage_backend/restore.h"
 
 #include "platform/mapping.h"
-#include "platform/pagemap.h"
 #include "refpage_backend/pattern_fill.h"
 
 namespace refpage {
@@ -20,9 +19,8 @@ uptr dropOrFill(uptr Base, uptr Size, u64 Pattern) {
 
 } // namespace
 
-uptr restoreWrittenPages(uptr Base, uptr Size, u64 Pattern) {
+uptr restoreWrittenPages(Pagemap &Pages, uptr Base, uptr Size, u64 Pattern) {
   uptr Filled = 0;
-  PagemapReader Pages;
   const bool Known = Pages.forEachRun(
       Base, Size, [&](uptr RunBase, uptr RunSize, PageState State) {
         if (State == PageState::Written) {

@@ -6,7 +6,7 @@
 #ifndef REFPAGE_BACKEND_RESTORE_H_
 #define REFPAGE_BACKEND_RESTORE_H_
 
-#include "platform/types.h"
+#include "platform/pagemap.h"
 
 namespace refpage {
 
@@ -15,7 +15,7 @@ namespace refpage {
 // pages in place, where they stay resident, so that the next use takes no
 // fault; pages in swap are dropped rather than read in. Where the kernel does
 // not tell which pages were written, drops them all. Returns the bytes filled.
-uptr restoreWrittenPages(uptr Base, uptr Size, u64 Pattern);
+uptr restoreWrittenPages(Pagemap &Pages, uptr Base, uptr Size, u64 Pattern);
 
 } // namespace refpage
 

@@ -7,8 +7,13 @@
 #include "gtest/gtest.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace refpage;
 
@@ -28,6 +33,7 @@ protected:
   void TearDown() override {
     unmapMemory(Base, NumPages * Page);
     discardMemfd(Fd);
+    Reader.close();
   }
   void write(uptr PageNumber) { byteOf(PageNumber) = 1; }
   char read(uptr PageNumber) { return byteOf(PageNumber); }
@@ -35,7 +41,6 @@ protected:
   // One letter a page: c(lean), w(ritten), s(wapped).
   std::string states() {
     std::string Text;
-    PagemapReader Reader;
     EXPECT_TRUE(Reader.forEachRun(
         Base, NumPages * Page,
         [&](uptr RunBase, uptr RunSize, PageState State) {
@@ -53,6 +58,7 @@ protected:
 
   int Fd = -1;
   uptr Base = 0;
+  Pagemap Reader;
 };
 
 TEST_F(PagemapTest, UntouchedPagesAreClean) {
@@ -87,6 +93,56 @@ TEST_F(PagemapTest, PagesOfAnonymousMemoryShowWhenWritten) {
   std::string Expected(NumPages, 'c');
   Expected[3] = 'w';
   EXPECT_EQ(states(), Expected);
+}
+
+// The child of a fork sees its own pages, not the parent's.
+TEST_F(PagemapTest, FollowsAFork) {
+  write(1);
+  states();
+  const pid_t Pid = fork();
+  ASSERT_NE(Pid, -1);
+  if (Pid == 0) {
+    write(2);
+    const std::string States = states();
+    _exit(States.substr(0, 4) == "cwwc" ? 0 : 1);
+  }
+  int Status = 0;
+  ASSERT_EQ(waitpid(Pid, &Status, 0), Pid);
+  EXPECT_TRUE(WIFEXITED(Status) && WEXITSTATUS(Status) == 0) << Status;
+  EXPECT_EQ(states().substr(0, 4), "cwcc");
+}
+
+TEST_F(PagemapTest, FollowsAForkThatRunsNoHandlers) {
+  write(1);
+  states();
+  const long Pid = syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0);
+  ASSERT_NE(Pid, -1);
+  if (Pid == 0) {
+    write(2);
+    _exit(states().substr(0, 4) == "cwwc" ? 0 : 1);
+  }
+  int Status = 0;
+  ASSERT_EQ(waitpid(static_cast<pid_t>(Pid), &Status, 0), Pid);
+  EXPECT_TRUE(WIFEXITED(Status) && WEXITSTATUS(Status) == 0) << Status;
+}
+
+TEST_F(PagemapTest, TheDescriptorClosedByTheProgramIsOpenedAgain) {
+  states();
+  close_range(900, ~0U, 0);
+  write(5);
+  EXPECT_EQ(states().substr(0, 8), "cccccwcc");
+}
+
+TEST_F(PagemapTest, TheDescriptorReusedByTheProgramIsNotRead) {
+  states();
+  const int Zeros = open("/dev/zero", O_RDONLY);
+  for (int Number = 900; Number != 1024; Number++)
+    if (fcntl(Number, F_GETFD) != -1)
+      dup2(Zeros, Number);
+  write(5);
+  EXPECT_EQ(states().substr(0, 8), "cccccwcc");
+  close_range(900, ~0U, 0);
+  close(Zeros);
 }
 
 TEST_F(PagemapTest, KeepsErrno) {

@@ -30,6 +30,7 @@ protected:
   void TearDown() override {
     unmapMemory(Base, Size);
     discardMemfd(Fd);
+    Pages.close();
   }
   void write(uptr PageNumber) {
     reinterpret_cast<volatile char *>(Base)[PageNumber * Page + 17] = 1;
@@ -40,30 +41,31 @@ protected:
   }
 
   int Fd = -1;
+  Pagemap Pages;
   uptr Base = 0;
 };
 
 TEST_F(RestoreTest, NothingWrittenNothingFilled) {
-  EXPECT_EQ(restoreWrittenPages(Base, Size, Pattern), 0U);
+  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, Pattern), 0U);
   expectPattern();
 }
 
 TEST_F(RestoreTest, FillsExactlyTheWrittenPages) {
   for (uptr I : {0, 1, 255, 256, 400, 599})
     write(I);
-  EXPECT_EQ(restoreWrittenPages(Base, Size, Pattern), 6 * Page);
+  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, Pattern), 6 * Page);
   expectPattern();
 }
 
 TEST_F(RestoreTest, WrittenPagesStayResident) {
   write(3);
-  restoreWrittenPages(Base, Size, Pattern);
+  restoreWrittenPages(Pages, Base, Size, Pattern);
   unsigned char Resident;
   ASSERT_EQ(mincore(reinterpret_cast<void *>(Base + 3 * Page), Page, &Resident),
             0);
   EXPECT_EQ(Resident & 1, 1);
   // Not fetched from the window again: it still is a page of its own.
-  EXPECT_EQ(restoreWrittenPages(Base, Size, Pattern), Page);
+  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, Pattern), Page);
 }
 
 TEST_F(RestoreTest, PagesThatTheProgramDiscardedAreCleanAlready) {
@@ -72,7 +74,7 @@ TEST_F(RestoreTest, PagesThatTheProgramDiscardedAreCleanAlready) {
   ASSERT_EQ(madvise(reinterpret_cast<void *>(Base + 3 * Page), Page,
                     MADV_DONTNEED),
             0);
-  EXPECT_EQ(restoreWrittenPages(Base, Size, Pattern), Page);
+  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, Pattern), Page);
   expectPattern();
 }
 
@@ -81,7 +83,7 @@ TEST_F(RestoreTest, LockedPagesAreRestored) {
     GTEST_SKIP() << "no right to lock memory";
   write(3);
   write(100);
-  restoreWrittenPages(Base, Size, Pattern);
+  restoreWrittenPages(Pages, Base, Size, Pattern);
   expectPattern();
 }
 
@@ -89,7 +91,7 @@ TEST_F(RestoreTest, AnonymousMemoryGetsItsZerosBack) {
   ASSERT_EQ(mapAnonymousOver(Base, Size), 0);
   write(5);
   write(500);
-  EXPECT_EQ(restoreWrittenPages(Base, Size, 0), 2 * Page);
+  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, 0), 2 * Page);
   EXPECT_EQ(findNotPattern(reinterpret_cast<void *>(Base), 0, Size, 0), -1);
 }
 

@@ -25,9 +25,11 @@ class Count:
         for case in xml.etree.ElementTree.parse(path).iter("testcase"):
             if case.get("status") == "notrun":
                 continue
-            suite, name = case.get("classname"), case.get("name")
+            # A report of Bazel's own is about the test as a whole.
+            suite = case.get("classname")
+            name = f"{suite}.{case.get('name')}" if suite else "failed"
             if case.find("failure") is not None or case.find("error") is not None:
-                self.failures.append(f"{target}: {suite}.{name}")
+                self.failures.append(f"{target}: {name}")
             elif case.get("result") == "skipped" or case.find("skipped") is not None:
                 self.skipped += 1
             else:
@@ -73,7 +75,8 @@ def main():
     results, unbuilt = read_events(sys.argv[1])
     for target, attempts in sorted(results.items()):
         count.add_test(target, attempts)
-    for target in unbuilt:
+    # Bazel may say so once for each configuration.
+    for target in dict.fromkeys(unbuilt):
         count.failures.append(f"{target}: not built")
     print(count.passed, len(count.failures), count.skipped)
     for failure in count.failures:

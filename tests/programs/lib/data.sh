@@ -34,7 +34,7 @@ make_tree() {
     ln -s 1.txt "$folder/symlink"
     ln "$folder/2.txt" "$folder/hardlink"
   done
-  random_bytes 3000000 >"$1/large.bin"
+  random_bytes 1500000 >"$1/large.bin"
   chmod 600 "$1/a/x/3.txt"
   chmod 755 "$1/a/x/4.txt"
   find "$1" -exec touch -h -d 2024-01-02T03:04:05Z {} +

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Programs to compile, for the cases that source this file.
 
-# write_c FILE: plain C, a few hundred functions and a large table.
+# write_c FILE: plain C, some functions and a large table.
 write_c() {
   {
     echo '#include <stdio.h>'
@@ -11,7 +11,7 @@ write_c() {
     seq -s, 20000
     echo '};'
     local i
-    for i in {1..200}; do
+    for i in {1..80}; do
       echo "__attribute__((noinline)) unsigned f$i(unsigned n) {"
       echo "  unsigned *copy = malloc((n + $i) * sizeof *copy), sum = 0;"
       echo "  for (unsigned j = 0; j < n + $i; j++) copy[j] = table[j % 20000] * ${i}u;"
@@ -22,7 +22,7 @@ write_c() {
     done
     echo 'int main(void) {'
     echo '  unsigned sum = 0;'
-    for i in {1..200}; do
+    for i in {1..80}; do
       echo "  sum ^= f$i(${i}00);"
     done
     echo '  printf("%08x\n", sum);'

@@ -3,10 +3,10 @@
 set -euo pipefail
 export LC_ALL=C
 
-printf -v text 'Some words %06d; ' {1..40000}
+printf -v text 'Some words %06d; ' {1..15000}
 text+=$text
 echo "${#text}"
-echo "${text:300000:40}"
+echo "${text:200000:40}"
 upper=${text^^}
 echo "${upper: -30}"
 replaced=${text//0001/<one>}

@@ -17,11 +17,13 @@ print("first free descriptor", os.open("file", os.O_RDONLY))
 before = bytearray(b"b") * 3_000_000
 soft_limit = min(os.sysconf("SC_OPEN_MAX"), 1 << 20)
 os.closerange(3, soft_limit)
-# As many as can be: the parked descriptors' numbers are among them.
+# So many that the parked descriptors' numbers are among them.
 source = os.open("file", os.O_RDWR)
 opened = [source]
-for number in list(range(4, 300)) + list(range(soft_limit - 300, soft_limit)):
-    opened.append(os.dup2(source, number))
+numbers = {*range(4, 1100), *range(soft_limit - 300, soft_limit)}
+for number in sorted(numbers):
+    if number < soft_limit:
+        opened.append(os.dup2(source, number))
 for size in (100_000, 1 << 20, 4 << 20, 30_000_000):
     block = libc.malloc(ctypes.c_size_t(size))
     print(size, secret in ctypes.string_at(block, size))

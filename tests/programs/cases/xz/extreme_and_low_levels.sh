@@ -4,10 +4,10 @@ set -euo pipefail
 # shellcheck source=../../lib/data.sh
 source "${BASH_SOURCE%/*}/../../lib/data.sh"
 
-random_lines 30000 >lines
-random_bytes 500000 >>lines
-for options in -0 "-6 --extreme" "--format=lzma" "--check=sha256" \
-  "--x86 --lzma2=dict=8MiB" "--delta=dist=4 --lzma2=preset=1"; do
+random_lines 15000 >lines
+random_bytes 200000 >>lines
+for options in -0 "-6 --extreme" "--format=lzma" \
+  "--check=sha256 --x86 --lzma2=dict=8MiB" "--delta=dist=4 --lzma2=preset=1"; do
   # shellcheck disable=SC2086 # several options in one word
   xz -c $options lines >packed
   sha256sum packed

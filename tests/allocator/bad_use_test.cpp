@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Invariant 6, and what a program can do wrong with a large block: it ends as
+// upstream's reports say, whatever backs the block.
+
+#include "tests/allocator/heap.h"
+
+#include <new>
+#include <signal.h>
+
+using namespace refpage_test;
+
+namespace {
+
+// Kept in the cache when freed, so that its header can still be looked at.
+constexpr size_t CachedSize = 300 * KiB;
+// Unmapped when freed.
+constexpr size_t UnmappedSize = 4 * MiB;
+
+class BadUseDeathTest : public testing::Test {
+protected:
+  void SetUp() override {
+    Cached = static_cast<char *>(malloc(CachedSize));
+    Unmapped = static_cast<char *>(malloc(UnmappedSize));
+  }
+  void TearDown() override {
+    free(Cached);
+    free(Unmapped);
+  }
+  char *Cached = nullptr;
+  char *Unmapped = nullptr;
+};
+
+// Stores that the compiler cannot drop.
+void poke(char *Address) { *static_cast<volatile char *>(Address) = 1; }
+
+TEST_F(BadUseDeathTest, DoubleFree) {
+  EXPECT_DEATH(
+      {
+        free(Cached);
+        free(Cached);
+      },
+      "Scudo ERROR: invalid chunk state when deallocating address 0x");
+}
+
+TEST_F(BadUseDeathTest, DoubleFreeOfAnUnmappedBlock) {
+  EXPECT_EXIT(
+      {
+        free(Unmapped);
+        free(Unmapped);
+      },
+      testing::KilledBySignal(SIGSEGV), "");
+}
+
+TEST_F(BadUseDeathTest, ReallocAfterFree) {
+  EXPECT_DEATH(
+      {
+        free(Cached);
+        Cached = static_cast<char *>(realloc(Cached, 2 * CachedSize));
+      },
+      "Scudo ERROR: invalid chunk state when reallocating address 0x");
+}
+
+TEST_F(BadUseDeathTest, FreeOfAPointerIntoABlock) {
+  EXPECT_DEATH(free(Cached + 16 * KiB),
+               "Scudo ERROR: corrupted chunk header at address 0x");
+  EXPECT_DEATH(free(Unmapped + MiB),
+               "Scudo ERROR: corrupted chunk header at address 0x");
+}
+
+TEST_F(BadUseDeathTest, FreeOfAMisalignedPointer) {
+  EXPECT_DEATH(free(Cached + 1),
+               "Scudo ERROR: misaligned pointer when deallocating address 0x");
+}
+
+TEST_F(BadUseDeathTest, FreeOfAWildPointer) {
+  EXPECT_EXIT(free(reinterpret_cast<void *>(0x1000)),
+              testing::KilledBySignal(SIGSEGV), "");
+}
+
+TEST_F(BadUseDeathTest, UsableSizeOfAFreedBlock) {
+  EXPECT_DEATH(
+      {
+        free(Cached);
+        malloc_usable_size(Cached);
+      },
+      "Scudo ERROR: invalid chunk state when sizing address 0x");
+}
+
+TEST_F(BadUseDeathTest, OverflowMeetsTheGuardPage) {
+  // No gap: the sizes are multiples of the alignment.
+  EXPECT_EXIT(poke(Cached + CachedSize), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(poke(Unmapped + UnmappedSize), testing::KilledBySignal(SIGSEGV),
+              "");
+}
+
+TEST_F(BadUseDeathTest, ReadPastTheEndMeetsTheGuardPage) {
+  EXPECT_EXIT(fprintf(stderr, "%d",
+                      *static_cast<volatile char *>(Unmapped + UnmappedSize)),
+              testing::KilledBySignal(SIGSEGV), "");
+}
+
+TEST_F(BadUseDeathTest, UnderflowBeyondTheHeaderPageMeetsTheGuardPage) {
+  EXPECT_EXIT(poke(Unmapped - 2 * Page), testing::KilledBySignal(SIGSEGV), "");
+}
+
+TEST_F(BadUseDeathTest, UnderflowIntoTheHeader) {
+  EXPECT_DEATH(
+      {
+        memset(Unmapped - 16, 0x41, 16);
+        free(Unmapped);
+      },
+      "Scudo ERROR: corrupted chunk header at address 0x");
+}
+
+TEST_F(BadUseDeathTest, WriteAfterFreeOfAnUnmappedBlock) {
+  EXPECT_EXIT(
+      {
+        free(Unmapped);
+        poke(Unmapped);
+      },
+      testing::KilledBySignal(SIGSEGV), "");
+}
+
+TEST_F(BadUseDeathTest, DeleteOfTheWrongSize) {
+  EXPECT_DEATH(
+      {
+        void *Ptr = operator new(CachedSize);
+        operator delete(Ptr, CachedSize + 16);
+      },
+      "Scudo ERROR: invalid sized delete when deallocating address 0x");
+}
+
+TEST_F(BadUseDeathTest, LinksOfTheBlockListAreChecked) {
+  EXPECT_DEATH(
+      {
+        // The header lies below the chunk header: Prev, Next, span.
+        memset(Unmapped - 16 - 128, 0x41, 128);
+        free(Unmapped);
+      },
+      "");
+}
+
+TEST(GuardTest, BothSidesOfABlockAreInaccessible) {
+  for (size_t Size : {CachedSize, UnmappedSize}) {
+    char *Ptr = static_cast<char *>(malloc(Size));
+    ASSERT_NE(Ptr, nullptr);
+    const uintptr_t End = reinterpret_cast<uintptr_t>(Ptr) + Size;
+    bool GuardBehind = false;
+    bool GuardBefore = false;
+    for (const MapLine &Line : readMaps()) {
+      if (Line.Permissions != "---p")
+        continue;
+      GuardBehind |= Line.Start == End;
+      GuardBefore |= Line.End <= reinterpret_cast<uintptr_t>(Ptr) &&
+                     Line.End + 2 * Page > reinterpret_cast<uintptr_t>(Ptr);
+    }
+    EXPECT_TRUE(GuardBehind) << Size;
+    EXPECT_TRUE(GuardBefore) << Size;
+    free(Ptr);
+  }
+}
+
+// As upstream: a block of up to 512 KiB is kept for reuse, a larger one goes
+// back to the kernel at once.
+TEST(DelayedReuseTest, FreedLargeBlocksAreUnmapped) {
+  const size_t Before = getVirtualBytes();
+  for (int I = 0; I != 10; I++)
+    free(malloc(256 * MiB));
+  EXPECT_LT(getVirtualBytes(), Before + 64 * MiB);
+}
+
+} // namespace

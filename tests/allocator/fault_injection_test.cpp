@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Invariant 4: each system call of the way of a large block fails, once at the
+// n-th call or from the n-th call on; a block comes out that is as it should
+// be, or NULL with ENOMEM, and nothing is leaked.
+//
+// The linker sends the calls of the allocator here (--wrap); those that glibc
+// makes inside itself go their usual way.
+
+#include "tests/allocator/heap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace refpage_test;
+
+namespace {
+
+#define CALLS(CALL)                                                            \
+  CALL(fcntl)                                                                  \
+  CALL(fstat)                                                                  \
+  CALL(ftruncate)                                                              \
+  CALL(getrlimit)                                                              \
+  CALL(madvise)                                                                \
+  CALL(memfd_create)                                                           \
+  CALL(mmap)                                                                   \
+  CALL(mprotect)                                                               \
+  CALL(open)                                                                   \
+  CALL(pread)                                                                  \
+  CALL(pwritev)
+
+enum class Call {
+#define CALL(Name) Name,
+  CALLS(CALL)
+#undef CALL
+};
+
+struct Injection {
+  bool Armed = false;
+  Call Which = Call::mmap;
+  int Errno = 0;
+  int Nth = 0;       // Counted from 1.
+  bool Once = false; // Else all from the n-th on.
+  int Seen = 0;
+  int Failed = 0;
+};
+Injection Current;
+
+bool shallFail(Call Which) {
+  if (!Current.Armed || Which != Current.Which)
+    return false;
+  Current.Seen++;
+  if (Current.Once ? Current.Seen != Current.Nth : Current.Seen < Current.Nth)
+    return false;
+  Current.Failed++;
+  errno = Current.Errno;
+  return true;
+}
+
+} // namespace
+
+extern "C" {
+
+int __real_fcntl(int Fd, int Command, ...);
+int __wrap_fcntl(int Fd, int Command, ...) {
+  va_list Arguments;
+  va_start(Arguments, Command);
+  void *Argument = va_arg(Arguments, void *);
+  va_end(Arguments);
+  return shallFail(Call::fcntl) ? -1 : __real_fcntl(Fd, Command, Argument);
+}
+
+int __real_fstat(int Fd, struct stat *Status);
+int __wrap_fstat(int Fd, struct stat *Status) {
+  return shallFail(Call::fstat) ? -1 : __real_fstat(Fd, Status);
+}
+
+int __real_ftruncate(int Fd, off_t Size);
+int __wrap_ftruncate(int Fd, off_t Size) {
+  return shallFail(Call::ftruncate) ? -1 : __real_ftruncate(Fd, Size);
+}
+
+int __real_getrlimit(int Which, struct rlimit *Limit);
+int __wrap_getrlimit(int Which, struct rlimit *Limit) {
+  return shallFail(Call::getrlimit) ? -1 : __real_getrlimit(Which, Limit);
+}
+
+int __real_madvise(void *Address, size_t Size, int Advice);
+int __wrap_madvise(void *Address, size_t Size, int Advice) {
+  return shallFail(Call::madvise) ? -1 : __real_madvise(Address, Size, Advice);
+}
+
+int __real_memfd_create(const char *Name, unsigned Flags);
+int __wrap_memfd_create(const char *Name, unsigned Flags) {
+  return shallFail(Call::memfd_create) ? -1 : __real_memfd_create(Name, Flags);
+}
+
+void *__real_mmap(void *Address, size_t Size, int Protection, int Flags, int Fd,
+                  off_t Offset);
+void *__wrap_mmap(void *Address, size_t Size, int Protection, int Flags, int Fd,
+                  off_t Offset) {
+  return shallFail(Call::mmap)
+             ? MAP_FAILED
+             : __real_mmap(Address, Size, Protection, Flags, Fd, Offset);
+}
+
+int __real_mprotect(void *Address, size_t Size, int Protection);
+int __wrap_mprotect(void *Address, size_t Size, int Protection) {
+  return shallFail(Call::mprotect) ? -1
+                                   : __real_mprotect(Address, Size, Protection);
+}
+
+int __real_open(const char *Path, int Flags, ...);
+int __wrap_open(const char *Path, int Flags, ...) {
+  return shallFail(Call::open) ? -1 : __real_open(Path, Flags, 0600);
+}
+
+ssize_t __real_pread(int Fd, void *Buffer, size_t Size, off_t Offset);
+ssize_t __wrap_pread(int Fd, void *Buffer, size_t Size, off_t Offset) {
+  return shallFail(Call::pread) ? -1 : __real_pread(Fd, Buffer, Size, Offset);
+}
+
+ssize_t __real_pwritev(int Fd, const struct iovec *Vector, int Count,
+                       off_t Offset);
+ssize_t __wrap_pwritev(int Fd, const struct iovec *Vector, int Count,
+                       off_t Offset) {
+  return shallFail(Call::pwritev) ? -1
+                                  : __real_pwritev(Fd, Vector, Count, Offset);
+}
+
+} // extern "C"
+
+namespace {
+
+struct Case {
+  Call Which;
+  const char *Name;
+  int Errno;
+};
+
+const Case Cases[] = {
+    {Call::memfd_create, "memfd_create", ENOSYS},
+    {Call::memfd_create, "memfd_create", EPERM},
+    {Call::memfd_create, "memfd_create", EMFILE},
+    {Call::memfd_create, "memfd_create", EINVAL},
+    {Call::ftruncate, "ftruncate", ENOMEM},
+    {Call::ftruncate, "ftruncate", EPERM},
+    {Call::pwritev, "pwritev", ENOSPC},
+    {Call::fcntl, "fcntl", EMFILE},
+    {Call::fcntl, "fcntl", EINVAL},
+    {Call::fcntl, "fcntl", EBUSY},
+    {Call::fstat, "fstat", EBADF},
+    {Call::fstat, "fstat", EOVERFLOW},
+    {Call::getrlimit, "getrlimit", EPERM},
+    {Call::mmap, "mmap", ENOMEM},
+    {Call::mmap, "mmap", EAGAIN},
+    {Call::mmap, "mmap", EBADF},
+    {Call::mprotect, "mprotect", ENOMEM},
+    {Call::madvise, "madvise", EINVAL},
+    {Call::madvise, "madvise", ENOMEM},
+    {Call::open, "open", EMFILE},
+    {Call::open, "open", ENOENT},
+    {Call::pread, "pread", EIO},
+};
+
+void PrintTo(const Case &C, std::ostream *Stream) {
+  *Stream << C.Name << " " << strerror(C.Errno);
+}
+
+// All that a large block's life can hold; nothing in here but the heap may
+// make a system call.
+struct Life {
+  size_t Size;
+  void *Fresh = nullptr;
+  void *Zeroed = nullptr;
+  bool FreshRead = true;
+  bool ZeroedRead = true;
+  int FreshErrno = 0;
+  int ZeroedErrno = 0;
+
+  bool isPattern(const void *Ptr, size_t Bytes) const {
+    return !isFilled() ||
+           findNotPattern(Ptr, 0, Bytes,
+                          refpage::getOptions().pattern.Value) == -1;
+  }
+  void live() {
+    for (int Round = 0; Round != 2; Round++) {
+      errno = 0;
+      Fresh = malloc(Size);
+      FreshErrno = errno;
+      errno = 0;
+      Zeroed = calloc(1, Size);
+      ZeroedErrno = errno;
+      if (Fresh) {
+        FreshRead &= isPattern(Fresh, Size);
+        memset(Fresh, 1, Size);
+        if (void *Moved = realloc(Fresh, Size + 2 * Page))
+          Fresh = Moved;
+      }
+      if (Zeroed)
+        ZeroedRead &= findNotPattern(Zeroed, 0, Size, 0) == -1;
+      free(Fresh);
+      free(Zeroed);
+      malloc_trim(0);
+    }
+  }
+};
+
+class FaultInjectionTest
+    : public testing::TestWithParam<std::tuple<Case, size_t, bool>> {};
+
+void injectAndCheck(const Case &C, size_t Size, bool Once) {
+  // What is made once is made, and the small blocks' memory is there.
+  Life Warm{Size};
+  Warm.live();
+  free(malloc(10000));
+  malloc_trim(0);
+  const size_t FdsBefore = listDescriptors().size();
+  const size_t MapsBefore = countMaps();
+  const size_t BytesBefore = getVirtualBytes();
+
+  constexpr int MaxNth = 40;
+  for (int Nth = 1; Nth <= MaxNth; Nth++) {
+    Life L{Size};
+    Current = Injection();
+    Current.Which = C.Which;
+    Current.Errno = C.Errno;
+    Current.Nth = Nth;
+    Current.Once = Once;
+    Current.Armed = true;
+    L.live();
+    Current.Armed = false;
+
+    EXPECT_TRUE(L.FreshRead) << "at call " << Nth;
+    EXPECT_TRUE(L.ZeroedRead) << "at call " << Nth;
+    EXPECT_EQ(L.FreshErrno, L.Fresh ? 0 : ENOMEM) << "at call " << Nth;
+    EXPECT_EQ(L.ZeroedErrno, L.Zeroed ? 0 : ENOMEM) << "at call " << Nth;
+    if (Current.Failed == 0)
+      break; // Fewer calls than that are made.
+  }
+
+  Warm.live();
+  EXPECT_TRUE(Warm.Fresh && Warm.FreshRead && Warm.ZeroedRead);
+  EXPECT_LE(listDescriptors().size(), FdsBefore + 1);
+  EXPECT_LE(countMaps(), MapsBefore + 4);
+  EXPECT_LE(getVirtualBytes(), BytesBefore + 2 * MiB);
+}
+
+// Each in a child: the heap remembers failures, and shall be new to each.
+TEST_P(FaultInjectionTest, ABlockOrENOMEMAndNothingLost) {
+  const pid_t Pid = fork();
+  ASSERT_NE(Pid, -1);
+  if (Pid == 0) {
+    alarm(60);
+    injectAndCheck(std::get<0>(GetParam()), std::get<1>(GetParam()),
+                   std::get<2>(GetParam()));
+    _exit(HasFailure() ? 1 : 0);
+  }
+  int Status = 0;
+  ASSERT_EQ(waitpid(Pid, &Status, 0), Pid);
+  ASSERT_TRUE(WIFEXITED(Status)) << "signal " << WTERMSIG(Status);
+  EXPECT_EQ(WEXITSTATUS(Status), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, FaultInjectionTest,
+    testing::Combine(testing::ValuesIn(Cases),
+                     testing::Values(300 * KiB, 700 * KiB, 5 * MiB),
+                     testing::Bool()));
+
+} // namespace

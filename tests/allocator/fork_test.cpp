@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Invariant 5: no lock held across fork, children work in a multi-threaded
+// parent, and both sides see their own memory.
+
+#include "tests/allocator/heap.h"
+
+#include <atomic>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace refpage_test;
+
+namespace {
+
+// Runs Child in a fork; expects it to end well within some seconds.
+template <typename F> void expectChildSucceeds(F Child) {
+  const pid_t Pid = fork();
+  ASSERT_NE(Pid, -1);
+  if (Pid == 0) {
+    alarm(20); // A deadlock becomes a signal.
+    Child();
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  }
+  int Status = 0;
+  ASSERT_EQ(waitpid(Pid, &Status, 0), Pid);
+  EXPECT_TRUE(WIFEXITED(Status)) << "signal " << WTERMSIG(Status);
+  EXPECT_EQ(WEXITSTATUS(Status), 0);
+}
+
+void useHeap() {
+  for (size_t Size : {size_t(100), 100 * KiB, 300 * KiB, 4 * MiB}) {
+    void *Ptr = malloc(Size);
+    ASSERT_NE(Ptr, nullptr);
+    expectPattern(Ptr, 0, Size);
+    memset(Ptr, 1, Size);
+    free(Ptr);
+  }
+}
+
+TEST(ForkTest, TheChildSeesWhatWasWrittenAndThePatternElsewhere) {
+  char *Ptr = static_cast<char *>(malloc(4 * MiB));
+  memset(Ptr, 0x5a, MiB);
+  expectChildSucceeds([&] {
+    EXPECT_EQ(findNotPattern(Ptr, 0, MiB, 0x5a5a5a5a5a5a5a5a), -1);
+    expectPattern(Ptr, MiB, 4 * MiB);
+  });
+  free(Ptr);
+}
+
+TEST(ForkTest, WritesOfOneSideDoNotShowOnTheOther) {
+  char *Ptr = static_cast<char *>(malloc(4 * MiB));
+  expectChildSucceeds([&] { memset(Ptr, 0x5a, 4 * MiB); });
+  expectPattern(Ptr, 0, 4 * MiB);
+  free(Ptr);
+}
+
+TEST(ForkTest, TheChildReusesBlocksThatTheParentFreed) {
+  for (int I = 0; I != 5; I++) {
+    void *Ptr = malloc(300 * KiB);
+    memset(Ptr, 1, 300 * KiB);
+    free(Ptr);
+  }
+  expectChildSucceeds(useHeap);
+}
+
+TEST(ForkTest, ChildrenWorkWhileOtherThreadsAllocate) {
+  std::atomic<bool> Stop{false};
+  std::vector<std::thread> Threads;
+  for (size_t T = 0; T != 4; T++)
+    Threads.emplace_back([&Stop, T] {
+      unsigned Seed = static_cast<unsigned>(T);
+      while (!Stop) {
+        const size_t Size = static_cast<size_t>(rand_r(&Seed)) % (2 * MiB);
+        char *Ptr = static_cast<char *>(malloc(Size + 1));
+        Ptr[Size] = 1;
+        free(Ptr);
+      }
+    });
+  for (int I = 0; I != 100 && !testing::Test::HasFailure(); I++)
+    expectChildSucceeds(useHeap);
+  Stop = true;
+  for (std::thread &T : Threads)
+    T.join();
+}
+
+TEST(ForkTest, GrandchildrenWork) {
+  expectChildSucceeds([] {
+    useHeap();
+    expectChildSucceeds(useHeap);
+    useHeap();
+  });
+}
+
+TEST(ForkTest, ForkOfASparseBlockCopiesFewPageTables) {
+  // 1 GiB of which 1 % is written: seconds would mean that it was copied.
+  char *Ptr = static_cast<char *>(malloc(1024 * MiB));
+  ASSERT_NE(Ptr, nullptr);
+  for (size_t I = 0; I < 1024 * MiB; I += 100 * Page)
+    Ptr[I] = 1;
+  expectChildSucceeds([&] { EXPECT_EQ(Ptr[100 * Page], 1); });
+  free(Ptr);
+}
+
+} // namespace

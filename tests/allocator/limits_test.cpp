@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Invariant 4 at the limits of a process: a block, or NULL with ENOMEM, and
+// nothing lost.
+
+#include "tests/allocator/heap.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace refpage_test;
+
+namespace {
+
+// In a child, since limits cannot always be raised again.
+template <typename F> void inChild(F Child) {
+  const pid_t Pid = fork();
+  ASSERT_NE(Pid, -1);
+  if (Pid == 0) {
+    alarm(60);
+    Child();
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  }
+  int Status = 0;
+  ASSERT_EQ(waitpid(Pid, &Status, 0), Pid);
+  ASSERT_TRUE(WIFEXITED(Status)) << "signal " << WTERMSIG(Status);
+  EXPECT_EQ(WEXITSTATUS(Status), 0);
+}
+
+void setLimit(__rlimit_resource Which, rlim_t Value) {
+  rlimit Limit;
+  ASSERT_EQ(getrlimit(Which, &Limit), 0);
+  Limit.rlim_cur = Value;
+  ASSERT_EQ(setrlimit(Which, &Limit), 0);
+}
+
+// Takes blocks until there are no more, gives them back, and can take one.
+void useUpAndGiveBack(size_t Size, size_t MaxBlocks) {
+  std::vector<void *> Blocks;
+  Blocks.reserve(MaxBlocks);
+  errno = 0;
+  void *Ptr;
+  while (Blocks.size() != MaxBlocks && (Ptr = malloc(Size)))
+    Blocks.push_back(Ptr);
+  ASSERT_LT(Blocks.size(), MaxBlocks) << "the limit was not reached";
+  EXPECT_EQ(errno, ENOMEM);
+  EXPECT_GT(Blocks.size(), 3U);
+  for (size_t I = 0; I < Blocks.size(); I += 97)
+    expectPattern(Blocks[I], 0, Size);
+  for (void *Block : Blocks)
+    free(Block);
+  Ptr = malloc(Size);
+  ASSERT_NE(Ptr, nullptr);
+  expectPattern(Ptr, 0, Size);
+  free(Ptr);
+}
+
+TEST(LimitsTest, AddressSpace) {
+  inChild([] {
+    setLimit(RLIMIT_AS, getVirtualBytes() + 64 * MiB);
+    useUpAndGiveBack(4 * MiB, 1000);
+  });
+}
+
+TEST(LimitsTest, DataSize) {
+  inChild([] {
+    // What counts is writable private memory, whatever it maps.
+    setLimit(RLIMIT_DATA, 64 * MiB);
+    useUpAndGiveBack(4 * MiB, 100000);
+  });
+}
+
+TEST(LimitsTest, NoDescriptorsAtAll) {
+  inChild([] {
+    close_range(3, ~0U, 0);
+    setLimit(RLIMIT_NOFILE, 0);
+    for (int I = 0; I != 20; I++) {
+      void *Ptr = malloc(3 * MiB);
+      ASSERT_NE(Ptr, nullptr);
+      expectPattern(Ptr, 0, 3 * MiB);
+      memset(Ptr, 1, 3 * MiB);
+      free(Ptr);
+      Ptr = malloc(300 * KiB);
+      ASSERT_NE(Ptr, nullptr);
+      expectPattern(Ptr, 0, 300 * KiB);
+      memset(Ptr, 1, 300 * KiB);
+      free(Ptr);
+    }
+  });
+}
+
+TEST(LimitsTest, NoFileSize) {
+  // Growing a file past it is a signal, unless the file is a memory file of
+  // ours that was sized before.
+  inChild([] {
+    setLimit(RLIMIT_FSIZE, 0);
+    signal(SIGXFSZ, SIG_DFL);
+    void *Ptr = malloc(5 * MiB);
+    ASSERT_NE(Ptr, nullptr);
+    expectPattern(Ptr, 0, 5 * MiB);
+    free(Ptr);
+  });
+}
+
+TEST(LimitsTest, NumberOfMappings) {
+  inChild([] {
+    // Small blocks must not need a mapping at the limit: that is Scudo's own
+    // fatal error.
+    free(malloc(100));
+    useUpAndGiveBack(256 * KiB, 100000);
+  });
+}
+
+TEST(LimitsTest, NumberOfMappingsWithBlocksOfManyWindows) {
+  inChild([] { useUpAndGiveBack(3 * MiB, 100000); });
+}
+
+TEST(LimitsTest, NothingIsLeftOfFreedBlocks) {
+  // The first round makes what is made once.
+  for (int Round = 0; Round != 2; Round++) {
+    malloc_trim(0);
+    const size_t MapsBefore = countMaps();
+    const size_t FdsBefore = listDescriptors().size();
+    const size_t BytesBefore = getVirtualBytes();
+    std::vector<void *> Blocks;
+    for (size_t I = 0; I != 100; I++)
+      Blocks.push_back(malloc(600 * KiB + I * 100 * KiB));
+    for (void *Ptr : Blocks)
+      free(Ptr);
+    if (Round == 0)
+      continue;
+    EXPECT_LE(countMaps(), MapsBefore + 2);
+    EXPECT_LE(listDescriptors().size(), FdsBefore);
+    EXPECT_LT(getVirtualBytes(), BytesBefore + MiB);
+  }
+}
+
+} // namespace

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Invariant 2: an fd that the program closed and reused never shows another
+// file's bytes in the heap, and the heap never touches the program's files.
+
+#include "tests/allocator/heap.h"
+
+#include <fcntl.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace refpage_test;
+
+namespace {
+
+// A file of the program's own, full of X.
+int openOwnFile() {
+  char Name[] = "/tmp/refpage_test_XXXXXX";
+  const int Fd = mkstemp(Name);
+  EXPECT_NE(Fd, -1);
+  unlink(Name);
+  const std::vector<char> Bytes(5 * MiB, 'X');
+  EXPECT_EQ(write(Fd, Bytes.data(), Bytes.size()),
+            static_cast<ssize_t>(Bytes.size()));
+  return Fd;
+}
+
+class LostDescriptorTest : public testing::Test {
+protected:
+  void SetUp() override { Old = makeBlock(); }
+  void TearDown() override {
+    expectPattern(Old, 0, 4 * MiB);
+    free(Old);
+    for (int Fd : OwnFds)
+      close(Fd);
+  }
+
+  static void *makeBlock() {
+    void *Ptr = malloc(4 * MiB);
+    EXPECT_NE(Ptr, nullptr);
+    expectPattern(Ptr, 0, 4 * MiB);
+    return Ptr;
+  }
+
+  // Every number up to 1023 that is free.
+  void takeAllNumbers(int OwnFile) {
+    OwnFds.push_back(OwnFile);
+    for (int Fd; (Fd = fcntl(OwnFile, F_DUPFD, 3)) != -1 && Fd < 1024;)
+      OwnFds.push_back(Fd);
+  }
+
+  void expectOwnFilesUntouched() {
+    for (int Fd : OwnFds) {
+      char Byte = 0;
+      ASSERT_EQ(pread(Fd, &Byte, 1, 4 * MiB), 1) << Fd;
+      EXPECT_EQ(Byte, 'X');
+      EXPECT_EQ(describeDescriptor(Fd), describeDescriptor(OwnFds[0]));
+    }
+  }
+
+  void *Old = nullptr;
+  std::vector<int> OwnFds;
+};
+
+TEST_F(LostDescriptorTest, AllDescriptorsClosed) {
+  ASSERT_EQ(close_range(3, ~0U, 0), 0);
+  for (int I = 0; I != 10; I++)
+    free(makeBlock());
+}
+
+TEST_F(LostDescriptorTest, AllDescriptorsClosedAndReused) {
+  ASSERT_EQ(close_range(3, ~0U, 0), 0);
+  takeAllNumbers(openOwnFile());
+  for (int I = 0; I != 10; I++) {
+    void *Ptr = makeBlock();
+    memset(Ptr, 1, 4 * MiB);
+    free(Ptr);
+  }
+  expectOwnFilesUntouched();
+}
+
+TEST_F(LostDescriptorTest, ClosedAndReusedAgainAndAgain) {
+  for (int I = 0; I != 30; I++) {
+    ASSERT_EQ(close_range(3, ~0U, 0), 0);
+    const int Fd = openOwnFile();
+    for (int Window : {1020, 980, 970, 960, 961, 962})
+      if (dup2(Fd, Window) == Window)
+        OwnFds.push_back(Window);
+    free(makeBlock());
+    OwnFds.clear();
+  }
+}
+
+TEST_F(LostDescriptorTest, ClosedByAnotherThreadAllTheTime) {
+  volatile bool Stop = false;
+  const int Own = openOwnFile();
+  ASSERT_EQ(dup2(Own, 3), 3);
+  std::thread Closer([&] {
+    while (!Stop) {
+      close_range(4, ~0U, 0);
+      for (int Fd = 950; Fd != 1000; Fd++)
+        dup2(3, Fd);
+    }
+  });
+  for (int I = 0; I != 300; I++)
+    free(makeBlock());
+  Stop = true;
+  Closer.join();
+  close_range(3, ~0U, 0);
+}
+
+TEST_F(LostDescriptorTest, WindowsAreParkedHighAndCloseOnExec) {
+  for (int Fd : listWindowDescriptors()) {
+    EXPECT_GE(Fd, 900);
+    EXPECT_EQ(fcntl(Fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  }
+}
+
+// Nothing in the process can change a reference page.
+TEST_F(LostDescriptorTest, WindowsCannotBeChanged) {
+  for (int Fd : listWindowDescriptors()) {
+    EXPECT_EQ(pwrite(Fd, "X", 1, 0), -1);
+    EXPECT_EQ(ftruncate(Fd, 0), -1);
+    const std::string Path = "/proc/self/fd/" + std::to_string(Fd);
+    const int Again = open(Path.c_str(), O_RDWR | O_CLOEXEC);
+    if (Again != -1) {
+      EXPECT_EQ(pwrite(Again, "X", 1, 0), -1);
+      close(Again);
+    }
+  }
+}
+
+} // namespace

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "allocator/options.h"
+
+#include "gtest/gtest.h"
+
+#include <string>
+#include <string.h>
+#include <vector>
+
+using namespace refpage;
+
+namespace {
+
+std::vector<std::string> Complaints;
+void complain(const char *Line) { Complaints.push_back(Line); }
+
+Options parse(const char *Text) {
+  Complaints.clear();
+  Options Result;
+  parseOptions(Text, &Result, complain);
+  return Result;
+}
+
+// The value is refused with one line that names it, and the default stays.
+void expectRefused(const std::string &Text, const std::string &Named) {
+  const Options Result = parse(Text.c_str());
+  ASSERT_EQ(Complaints.size(), 1U) << Text;
+  EXPECT_NE(Complaints[0].find(Named), std::string::npos) << Complaints[0];
+  EXPECT_EQ(Complaints[0].find('\n'), Complaints[0].size() - 1);
+  const Options Default;
+  EXPECT_EQ(Result.variant, Default.variant);
+  EXPECT_EQ(Result.backend, Default.backend);
+  EXPECT_EQ(Result.pattern.Value, Default.pattern.Value);
+  EXPECT_EQ(Result.window_max.Value, Default.window_max.Value);
+  EXPECT_EQ(Result.stats, Default.stats);
+}
+
+TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
+  const Options Result = parse(nullptr);
+  EXPECT_EQ(Result.variant, Variant::Refpage);
+  EXPECT_EQ(Result.backend, BackendRequest::Auto);
+  EXPECT_EQ(Result.pattern.Value, 0xababababababababU);
+  EXPECT_EQ(Result.window_max.Value, 4U << 20);
+  EXPECT_FALSE(Result.stats);
+}
+
+TEST(OptionsTest, PairsArePartedByColons) {
+  const Options Result =
+      parse("variant=anon:backend=memfd:pattern=01:window_max=64K:stats=1");
+  EXPECT_TRUE(Complaints.empty());
+  EXPECT_EQ(Result.variant, Variant::Anon);
+  EXPECT_EQ(Result.backend, BackendRequest::Memfd);
+  EXPECT_EQ(Result.pattern.Value, 0x0101010101010101U);
+  EXPECT_EQ(Result.window_max.Value, 64U << 10);
+  EXPECT_TRUE(Result.stats);
+}
+
+TEST(OptionsTest, EmptyPairsAreNothing) {
+  EXPECT_TRUE(parse("::stats=1:").stats);
+  EXPECT_TRUE(Complaints.empty());
+  parse("");
+  EXPECT_TRUE(Complaints.empty());
+}
+
+TEST(OptionsTest, TheLastOneCounts) {
+  EXPECT_EQ(parse("variant=anon:variant=memset").variant, Variant::Memset);
+}
+
+TEST(OptionsTest, PatternsAreInMemoryOrder) {
+  u8 Bytes[8];
+  u64 Value = parse("pattern=0123456789abcdef").pattern.Value;
+  memcpy(Bytes, &Value, 8);
+  EXPECT_EQ(Bytes[0], 0x01);
+  EXPECT_EQ(Bytes[7], 0xef);
+  Value = parse("pattern=1234").pattern.Value;
+  memcpy(Bytes, &Value, 8);
+  EXPECT_EQ(Bytes[0], 0x12);
+  EXPECT_EQ(Bytes[1], 0x34);
+  EXPECT_EQ(Bytes[6], 0x12);
+  EXPECT_EQ(Bytes[7], 0x34);
+  EXPECT_EQ(parse("pattern=0xDEADBEEF").pattern.Value,
+            parse("pattern=deadbeefdeadbeef").pattern.Value);
+  EXPECT_EQ(parse("pattern=00").pattern.Value, 0U);
+}
+
+TEST(OptionsTest, MalformedPatterns) {
+  for (const char *Bad : {"", "a", "abc", "abcdef", "0x", "xy", "0xg0",
+                          "0123456789", "0123456789abcdef01", "ab cd", "-1"})
+    expectRefused(std::string("pattern=") + Bad, "'pattern'");
+}
+
+TEST(OptionsTest, SizesHaveUnits) {
+  EXPECT_EQ(parse("window_max=65536").window_max.Value, 65536U);
+  EXPECT_EQ(parse("window_max=1m").window_max.Value, 1U << 20);
+  EXPECT_EQ(parse("window_max=1G").window_max.Value, 1U << 30);
+  EXPECT_TRUE(Complaints.empty());
+}
+
+TEST(OptionsTest, MalformedSizes) {
+  for (const char *Bad :
+       {"", "K", "0", "4095", "65537", "96K", "2G", "1T", "-65536", "64 K",
+        "99999999999999999999999", "0x10000", "1.5M"})
+    expectRefused(std::string("window_max=") + Bad, "'window_max'");
+}
+
+TEST(OptionsTest, MalformedWords) {
+  expectRefused("variant=", "bad value ''");
+  expectRefused("variant=Refpage", "bad value 'Refpage'");
+  expectRefused("variant=refpages", "bad value 'refpages'");
+  expectRefused("backend=syscall", "bad value 'syscall'");
+  expectRefused("stats=yes", "bad value 'yes'");
+  expectRefused("stats=2", "bad value '2'");
+}
+
+TEST(OptionsTest, UnknownKeysAndNoPairs) {
+  expectRefused("varian=anon", "unknown option 'varian'");
+  expectRefused("variants=anon", "unknown option 'variants'");
+  expectRefused("=anon", "unknown option ''");
+  expectRefused("anon", "'anon' is not key=value");
+}
+
+TEST(OptionsTest, OneLineForEachThatIsWrong) {
+  const Options Result = parse("foo=1:stats=1:variant=x:bar");
+  EXPECT_EQ(Complaints.size(), 3U);
+  EXPECT_TRUE(Result.stats);
+}
+
+TEST(OptionsTest, LongNonsenseIsCut) {
+  const std::string Long(100000, 'x');
+  parse(Long.c_str());
+  ASSERT_EQ(Complaints.size(), 1U);
+  EXPECT_LT(Complaints[0].size(), 1000U);
+  EXPECT_EQ(Complaints[0].back(), '\n');
+}
+
+TEST(OptionsTest, HelpNamesEveryOption) {
+  Complaints.clear();
+  printOptionHelp(complain);
+  std::string Text;
+  for (const std::string &Line : Complaints)
+    Text += Line;
+  for (const char *Name :
+       {"variant", "backend", "pattern", "window_max", "stats", "help"})
+    EXPECT_NE(Text.find(std::string("  ") + Name + ": "), std::string::npos)
+        << Name;
+}
+
+} // namespace

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The preload library as a file: what it needs, what it shows, and what a
+// program sees that runs under it.
+
+#include "tests/support/memory.h"
+
+#include <gtest/gtest.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+const std::string Library = "allocator/libscudo_refpage.so";
+const std::string Program = "tests/allocator/preloaded_program";
+
+struct Result {
+  std::string Output;
+  int Status;
+};
+
+// Runs a shell command; 2>&1 is up to it.
+Result run(const std::string &Command) {
+  Result R;
+  FILE *Pipe = popen(Command.c_str(), "r");
+  if (!Pipe)
+    return R;
+  char Text[4096];
+  for (size_t N; (N = fread(Text, 1, sizeof(Text), Pipe)) > 0;)
+    R.Output.append(Text, N);
+  R.Status = pclose(Pipe);
+  return R;
+}
+
+Result runPreloaded(const std::string &Options,
+                    const std::string &Arguments = "") {
+  return run("env LD_PRELOAD=$PWD/" + Library + " REFPAGE_OPTIONS='" + Options +
+             "' " + Program + " " + Arguments + " 2>&1");
+}
+
+TEST(PreloadTest, NeedsTheCLibraryAlone) {
+  const std::string Output = run("readelf -d " + Library).Output;
+  size_t Needed = 0;
+  for (size_t At = 0; (At = Output.find("(NEEDED)", At)) != std::string::npos;
+       At++)
+    Needed++;
+  EXPECT_EQ(Needed, 1U) << Output;
+  EXPECT_NE(Output.find("[libc.so.6]"), std::string::npos);
+}
+
+TEST(PreloadTest, ShowsTheMallocFamily) {
+  const std::string Output = run("nm -D --defined-only " + Library).Output;
+  for (const char *Name :
+       {"malloc", "calloc", "realloc", "reallocarray", "free", "memalign",
+        "aligned_alloc", "posix_memalign", "valloc", "pvalloc",
+        "malloc_usable_size", "mallopt", "mallinfo", "mallinfo2", "malloc_info",
+        "malloc_stats", "malloc_trim", "_Znwm", "_Znam", "_ZdlPv", "_ZdaPv",
+        "_ZdlPvm", "_ZnwmSt11align_val_t", "_ZdlPvSt11align_val_t"})
+    EXPECT_NE(Output.find(std::string(" T ") + Name + "\n"), std::string::npos)
+        << Name;
+  // Nothing that could clash with a program's own names.
+  EXPECT_EQ(Output.find(" T scudo_"), std::string::npos) << Output;
+  EXPECT_EQ(Output.find(" T refpage"), std::string::npos) << Output;
+}
+
+TEST(PreloadTest, HasNoWritableCode) {
+  const std::string Output = run("readelf -W -l " + Library).Output;
+  EXPECT_EQ(Output.find("RWE"), std::string::npos);
+  EXPECT_NE(Output.find("GNU_RELRO"), std::string::npos);
+}
+
+TEST(PreloadTest, BlocksReadAsThePattern) {
+  EXPECT_EQ(runPreloaded("").Output,
+            "small ab\nlarge ab\ncalloc 00\nbad_alloc\n");
+  EXPECT_EQ(runPreloaded("variant=memset").Output,
+            "small ab\nlarge ab\ncalloc 00\nbad_alloc\n");
+  EXPECT_EQ(runPreloaded("pattern=5a").Output,
+            "small 5a\nlarge 5a\ncalloc 00\nbad_alloc\n");
+}
+
+TEST(PreloadTest, ScudoOptionsKeepWorking) {
+  setenv("SCUDO_OPTIONS", "zero_contents=true", 1);
+  EXPECT_EQ(runPreloaded("").Output,
+            "small 00\nlarge 00\ncalloc 00\nbad_alloc\n");
+  unsetenv("SCUDO_OPTIONS");
+}
+
+TEST(PreloadTest, SaysNothingUnlessAsked) {
+  EXPECT_EQ(runPreloaded("").Output.find("refpage"), std::string::npos);
+}
+
+TEST(PreloadTest, StatsComeAtExit) {
+  const std::string Output = runPreloaded("stats=1").Output;
+  EXPECT_NE(Output.find("refpage: large blocks of preloaded_progr (pid "),
+            std::string::npos)
+      << Output;
+  EXPECT_NE(Output.find("refpage:   memfd_window: 1 blocks, 10.0 MiB"),
+            std::string::npos)
+      << Output;
+  EXPECT_NE(Output.find("refpage:   no fallbacks"), std::string::npos);
+}
+
+TEST(PreloadTest, StatsComeThoughTheProgramClosedStderrBeforeItExits) {
+  // coreutils do so from an exit handler.
+  const std::string Output =
+      run("env LD_PRELOAD=$PWD/" + Library +
+          " REFPAGE_OPTIONS=stats=1 sort /dev/null 2>&1")
+          .Output;
+  EXPECT_NE(Output.find("refpage: large blocks of sort"), std::string::npos)
+      << Output;
+}
+
+TEST(PreloadTest, AWrongOptionIsNamedAndTheProgramGoesOn) {
+  const Result R = runPreloaded("variant=x:nonsense=1");
+  EXPECT_EQ(R.Status, 0);
+  EXPECT_NE(R.Output.find("refpage: REFPAGE_OPTIONS: bad value 'x' for "
+                          "'variant', the default is used; it takes "),
+            std::string::npos)
+      << R.Output;
+  EXPECT_NE(R.Output.find(
+                "refpage: REFPAGE_OPTIONS: unknown option 'nonsense', ignored"),
+            std::string::npos)
+      << R.Output;
+  EXPECT_NE(R.Output.find("large ab"), std::string::npos);
+}
+
+TEST(PreloadTest, TheParkedDescriptorsDoNotReachChildren) {
+  const std::string Output =
+      run("env LD_PRELOAD=$PWD/" + Library +
+          " /bin/sh -c 'ls -l /proc/self/fd' 2>&1")
+          .Output;
+  EXPECT_EQ(Output.find("scudo:refpage"), std::string::npos) << Output;
+}
+
+} // namespace

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Invariant 3, and invariant 4 under filters: what a sandbox forbids is done
+// without.
+
+#include "tests/allocator/heap.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace refpage_test;
+
+namespace {
+
+// Makes each of Calls do Action (SECCOMP_RET_...), everything else allowed.
+void installFilter(const std::vector<long> &Calls, unsigned Action) {
+  std::vector<sock_filter> Code;
+  Code.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                          offsetof(struct seccomp_data, nr)));
+  for (long Call : Calls) {
+    Code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+                            static_cast<unsigned>(Call), 0, 1));
+    Code.push_back(BPF_STMT(BPF_RET | BPF_K, Action));
+  }
+  Code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog Program = {static_cast<unsigned short>(Code.size()),
+                              Code.data()};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &Program) != 0)
+    _exit(99);
+}
+
+unsigned failWith(int Errno) {
+  return SECCOMP_RET_ERRNO | static_cast<unsigned>(Errno);
+}
+
+// Exits with 0 if blocks of all kinds are as they should be.
+[[noreturn]] void useHeapAndExit() {
+  for (int I = 0; I != 5; I++) {
+    for (size_t Size : {size_t(100), 300 * KiB, 4 * MiB}) {
+      void *Ptr = malloc(Size);
+      if (!Ptr)
+        _exit(1);
+      expectPattern(Ptr, 0, Size);
+      memset(Ptr, 1, Size);
+      free(Ptr);
+      Ptr = calloc(1, Size);
+      expectZeros(Ptr, Size);
+      free(Ptr);
+    }
+  }
+  _exit(testing::Test::HasFailure() ? 2 : 0);
+}
+
+class SeccompDeathTest : public testing::Test {
+protected:
+  // A death test starts over in a new process, whose heap is fresh.
+  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+TEST_F(SeccompDeathTest, MemfdCreateForbiddenWithEPERM) {
+  EXPECT_EXIT(
+      {
+        installFilter({SYS_memfd_create}, failWith(EPERM));
+        useHeapAndExit();
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST_F(SeccompDeathTest, MemfdCreateForbiddenWithENOSYS) {
+  EXPECT_EXIT(
+      {
+        installFilter({SYS_memfd_create}, failWith(ENOSYS));
+        useHeapAndExit();
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST_F(SeccompDeathTest, TheFallbackSaysWhy) {
+  EXPECT_EXIT(
+      {
+        installFilter({SYS_memfd_create}, failWith(EPERM));
+        free(malloc(4 * MiB));
+        malloc_stats();
+        _exit(0);
+      },
+      testing::ExitedWithCode(0),
+      "fallback: 1 blocks because no window could be made "
+      "\\(Operation not permitted\\)");
+}
+
+TEST_F(SeccompDeathTest, EachCallOfTheWindowPathForbidden) {
+  for (long Call : {SYS_ftruncate, SYS_pwritev, SYS_fcntl, SYS_openat,
+                    SYS_pread64, SYS_madvise, SYS_newfstatat, SYS_fstat,
+                    SYS_prlimit64}) {
+    EXPECT_EXIT(
+        {
+          installFilter({Call}, failWith(EPERM));
+          useHeapAndExit();
+        },
+        testing::ExitedWithCode(0), "")
+        << "system call " << Call;
+  }
+}
+
+// Numbers that refpage_create had, or that are nobody's: never tried.
+TEST_F(SeccompDeathTest, NoUnknownSystemCallIsIssued) {
+  EXPECT_EXIT(
+      {
+        std::vector<long> Calls = {SYS_process_mrelease};
+        for (long Call = 449; Call != 600; Call++)
+          Calls.push_back(Call);
+        installFilter(Calls, SECCOMP_RET_KILL_PROCESS);
+        useHeapAndExit();
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+// Without windows nothing but what upstream uses is needed, besides mprotect
+// and mmap.
+TEST_F(SeccompDeathTest, MemsetBackendMakesNoFiles) {
+  setenv("REFPAGE_OPTIONS", "backend=memset", 1);
+  EXPECT_EXIT(
+      {
+        installFilter({SYS_memfd_create, SYS_ftruncate, SYS_pwritev},
+                      SECCOMP_RET_KILL_PROCESS);
+        useHeapAndExit();
+      },
+      testing::ExitedWithCode(0), "");
+  unsetenv("REFPAGE_OPTIONS");
+}
+
+} // namespace
