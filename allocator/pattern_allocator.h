@@ -44,7 +44,8 @@ public:
 
   void *reallocate(void *OldPtr, uptr NewSize,
                    uptr Alignment = 1U << SCUDO_MIN_ALIGNMENT_LOG) {
-    if (LIKELY(!MustRefill))
+    // What is wrong with a pointer is for the base class to say.
+    if (LIKELY(!MustRefill) || !Base::isOwned(OldPtr))
       return Base::reallocate(OldPtr, NewSize, Alignment);
     const uptr OldSize = Base::getUsableSize(OldPtr);
     void *NewPtr = Base::reallocate(OldPtr, NewSize, Alignment);

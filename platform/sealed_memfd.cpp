@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -18,6 +19,13 @@ namespace refpage {
 
 int createMemfd(const char *Name, uptr Size, int *Fd) {
   ScopedErrno KeepErrno;
+  // To size a file above the limit is not only an error, it is a signal
+  // (SIGXFSZ), which kills.
+  rlimit FileSize;
+  if (getrlimit(RLIMIT_FSIZE, &FileSize) == -1)
+    return errno;
+  if (Size > FileSize.rlim_cur)
+    return EFBIG;
   const unsigned Flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   int NewFd = memfd_create(Name, Flags | MFD_NOEXEC_SEAL);
   if (NewFd == -1 && errno == EINVAL)

@@ -25,6 +25,9 @@ void subtract(scudo::atomic_uptr &Counter, uptr Value) {
   scudo::atomic_fetch_sub(&Counter, Value, scudo::memory_order_relaxed);
 }
 
+// From here on a block could be more than a machine has.
+constexpr uptr AskFirstSize = 64UL << 20;
+
 u32 index(Backend Kind) { return static_cast<u32>(Kind); }
 u32 index(Reason Why) { return static_cast<u32>(Why); }
 
@@ -70,7 +73,8 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
     if (First.Kind == Backend::Memset || WindowError)
       Error = commitMemset(Base, Size, Holds, IsReserved,
                            Why == Reason::DenseUse, B);
-    noteReason(Why, WindowError);
+    if (!Error)
+      noteReason(Why, WindowError);
   }
   if (Error)
     return ENOMEM;
@@ -88,6 +92,13 @@ int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
   Source *From = Sources.find(Holds, &B->Source);
   if (!From)
     return ENOSPC;
+
+  // Each window is a mapping of its own, and the kernel would grant them one by
+  // one to a block that is more than the machine has. So the whole is asked for
+  // first, which costs 2 us.
+  if (Size >= AskFirstSize)
+    if (const int CommitError = commitReserved(Base, Size))
+      return CommitError;
 
   // A program that closes every descriptor it sees in a loop in another thread
   // could win this race for ever.

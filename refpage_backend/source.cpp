@@ -32,15 +32,24 @@ void Source::init(const Contents &NewHolds, const WindowMaker *const *NewMakers,
 // window 0.36 us, a ratio of 9 KiB; 32 KiB is used because a program that has
 // asked for much asks for more, and 64 KiB windows lose. So a program pays for
 // windows in step with what it uses.
+//
+// A window is no larger than any block needs. Above 4 MiB, where little is left
+// to gain, it takes at most 1/256 of the largest block; that bounds the mappings
+// of huge blocks.
 uptr Source::getWantedSize(uptr Size) {
   constexpr uptr CostRatio = 32UL << 10;
+  constexpr uptr LargeWindow = 4UL << 20;
+  constexpr uptr LargeWindowShare = 256;
   Demand += Size;
   LargestBlock = scudo::Max(LargestBlock, Size);
+  const uptr Most =
+      scudo::Min(MaxWindowSize,
+                 scudo::Max(LargeWindow, LargestBlock / LargeWindowShare));
   uptr Wanted = MinWindowSize;
-  while (Wanted < MaxWindowSize && Wanted < LargestBlock &&
+  while (Wanted < LargestBlock && Wanted * 2 <= Most &&
          Wanted * Wanted < Demand * CostRatio)
     Wanted *= 2;
-  return scudo::Min(Wanted, MaxWindowSize);
+  return Wanted;
 }
 
 bool Source::mayTryAgain() {

@@ -220,12 +220,15 @@ void injectAndCheck(const Case &C, size_t Size, bool Once) {
   // What is made once is made, and the small blocks' memory is there.
   Life Warm{Size};
   Warm.live();
-  free(malloc(10000));
+  // To count takes small blocks too.
+  countMaps();
+  listDescriptors();
   malloc_trim(0);
   const size_t FdsBefore = listDescriptors().size();
   const size_t MapsBefore = countMaps();
   const size_t BytesBefore = getVirtualBytes();
 
+  size_t Failures = 0;
   constexpr int MaxNth = 40;
   for (int Nth = 1; Nth <= MaxNth; Nth++) {
     Life L{Size};
@@ -244,11 +247,15 @@ void injectAndCheck(const Case &C, size_t Size, bool Once) {
     EXPECT_EQ(L.ZeroedErrno, L.Zeroed ? 0 : ENOMEM) << "at call " << Nth;
     if (Current.Failed == 0)
       break; // Fewer calls than that are made.
+    Failures += static_cast<size_t>(Current.Failed);
   }
 
   Warm.live();
   EXPECT_TRUE(Warm.Fresh && Warm.FreshRead && Warm.ZeroedRead);
-  EXPECT_LE(listDescriptors().size(), FdsBefore + 1);
+  // Where fstat() does not tell whose a descriptor is, it is left open: it may
+  // be the program's.
+  const size_t Unknown = C.Which == Call::fstat ? Failures : 0;
+  EXPECT_LE(listDescriptors().size(), FdsBefore + 1 + Unknown);
   EXPECT_LE(countMaps(), MapsBefore + 4);
   EXPECT_LE(getVirtualBytes(), BytesBefore + 2 * MiB);
 }

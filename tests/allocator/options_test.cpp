@@ -41,7 +41,7 @@ TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(Result.variant, Variant::Refpage);
   EXPECT_EQ(Result.backend, BackendRequest::Auto);
   EXPECT_EQ(Result.pattern.Value, 0xababababababababU);
-  EXPECT_EQ(Result.window_max.Value, 4U << 20);
+  EXPECT_EQ(Result.window_max.Value, 64U << 20);
   EXPECT_FALSE(Result.stats);
 }
 

@@ -92,6 +92,19 @@ TEST_F(SourceTest, NoWindowIsLargerThanTheBlocks) {
   EXPECT_EQ(Last, 256 * KiB);
 }
 
+TEST_F(SourceTest, HugeBlocksGetFewMappings) {
+  Source Other;
+  Other.init({Pattern, 0}, Makers, 1, 64 * MiB);
+  Window W;
+  u8 Index;
+  ASSERT_EQ(Other.acquire(100UL << 30, &W, &Index), 0);
+  EXPECT_LE(countMappings(W, 100UL << 30), 2000U);
+  EXPECT_LE(W.Size, (100UL << 30) / 256);
+  Other.finishMapping(Index);
+  Other.release(Index);
+  Other.close();
+}
+
 TEST_F(SourceTest, ReplacedWindowsAreClosed) {
   for (int I = 0; I != 2000; I++)
     use(4 * MiB);
