@@ -63,10 +63,10 @@ u32 DensityModel::measureFront(const BlockSpan &Span, Pagemap &Pages) {
   if (Front == Span.Backed.FilledBytes && Front != Span.CommitSize) {
     const uptr ViewBase = Span.CommitBase + Front;
     Pages.forEachRun(ViewBase, Span.CommitSize - Front,
-                     [&](uptr RunBase, uptr RunSize, PageState State) {
-                       if (RunBase == Span.CommitBase + Front &&
-                           State == PageState::Written)
+                     [&](uptr, uptr RunSize, PageState State) {
+                       if (State == PageState::Written)
                          Front += RunSize;
+                       return false; // What follows is behind a gap.
                      });
   }
   return Front == Span.CommitSize ? AllPages

@@ -260,7 +260,9 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
     LocalStats.sub(scudo::StatAllocated, Span.CommitSize);
     LocalStats.sub(scudo::StatMapped, Span.MapSize);
   }
-  Density.observe(Span, Pages.getWrittenPages());
+  // What is reused is not made again.
+  if (!Cache.canCache(Span.CommitSize))
+    Density.observe(Span, Pages.getWrittenPages());
   if (Cache.store(Span, Pages))
     return;
   Pages.forget(Span.CommitSize, Span.Backed);

@@ -34,9 +34,10 @@ public:
 
   // Calls Callback(Address, Bytes, State) for each run of pages of one state in
   // [Base, Base + Size), in order. Base and Size are multiples of the page
-  // size. Returns false if the states cannot be read (no /proc, a read error);
-  // the callback may then have been called for the front of the range. The
-  // callback may write to the pages. Keeps errno; does not allocate.
+  // size. Stops when the callback returns false. Returns false if the states
+  // cannot be read (no /proc, a read error); the callback may then have been
+  // called for the front of the range. The callback may write to the pages.
+  // Keeps errno; does not allocate.
   template <typename F>
   bool forEachRun(uptr Base, uptr Size, F Callback) EXCLUDES(Mutex) {
     const uptr PageSize = scudo::getPageSizeCached();
@@ -52,8 +53,8 @@ public:
         const PageState State = stateOf(Entries[I]);
         if (State == RunState)
           continue;
-        if (Page != RunBase)
-          Callback(RunBase, Page - RunBase, RunState);
+        if (Page != RunBase && !Callback(RunBase, Page - RunBase, RunState))
+          return true;
         RunBase = Page;
         RunState = State;
       }

@@ -29,6 +29,7 @@ uptr restoreWrittenPages(Pagemap &Pages, uptr Base, uptr Size, u64 Pattern) {
         } else if (State == PageState::Swapped) {
           Filled += dropOrFill(RunBase, RunSize, Pattern);
         }
+        return true;
       });
   if (!Known)
     Filled = dropOrFill(Base, Size, Pattern);

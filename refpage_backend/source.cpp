@@ -31,25 +31,32 @@ void Source::init(const Contents &NewHolds, const WindowMaker *const *NewMakers,
 // the ratio of the two costs. Measured, a mapping takes 3.4 us and 1 KiB of
 // window 0.36 us, a ratio of 9 KiB; 32 KiB is used because a program that has
 // asked for much asks for more, and 64 KiB windows lose. So a program pays for
-// windows in step with what it uses.
+// windows in step with what it uses. Once more than twice what there is would be
+// ideal, twice the ideal is made: a window on the way to a larger one is a loss.
 //
 // A window is no larger than any block needs. Above 4 MiB, where little is left
 // to gain, it takes at most 1/256 of the largest block; that bounds the mappings
 // of huge blocks.
-uptr Source::getWantedSize(uptr Size) {
+Source::WindowWish Source::getWish(uptr Size) {
   constexpr uptr CostRatio = 32UL << 10;
   constexpr uptr LargeWindow = 4UL << 20;
   constexpr uptr LargeWindowShare = 256;
+  constexpr uptr GrowthFactor = 2;
   Demand += Size;
   LargestBlock = scudo::Max(LargestBlock, Size);
   const uptr Most =
       scudo::Min(MaxWindowSize,
                  scudo::Max(LargeWindow, LargestBlock / LargeWindowShare));
-  uptr Wanted = MinWindowSize;
-  while (Wanted < LargestBlock && Wanted * 2 <= Most &&
-         Wanted * Wanted < Demand * CostRatio)
-    Wanted *= 2;
-  return Wanted;
+  uptr Largest = MinWindowSize;
+  while (Largest < LargestBlock && Largest * 2 <= Most)
+    Largest *= 2;
+  uptr Ideal = MinWindowSize;
+  while (Ideal * Ideal < Demand * CostRatio)
+    Ideal *= 2;
+  if (Current == NoWindow)
+    return {Ideal, scudo::Min(Ideal, Largest)};
+  return {scudo::Min(Ideal / GrowthFactor, Largest),
+          scudo::Min(Ideal * 2, Largest)};
 }
 
 bool Source::mayTryAgain() {
@@ -125,25 +132,25 @@ int Source::makeWindow(uptr Size) {
   return 0;
 }
 
-void Source::makeIfSmaller(uptr Wanted) {
+void Source::makeUnlessThere(const WindowWish &Wish) {
   {
     scudo::ScopedLock L(Mutex);
-    if (Current != NoWindow && Windows[Current].Size >= Wanted)
+    if (Current != NoWindow && Windows[Current].Size >= Wish.Least)
       return;
   }
-  makeWindow(Wanted);
+  makeWindow(Wish.Best);
 }
 
 int Source::acquire(uptr Size, Window *Taken, u8 *Index) {
-  uptr Wanted;
+  WindowWish Wish;
   bool HaveOne;
   bool Make;
   {
     scudo::ScopedLock L(Mutex);
-    Wanted = getWantedSize(Size);
+    Wish = getWish(Size);
     HaveOne = Current != NoWindow;
     const bool Small = HaveOne && !Windows[Current].Maker->AnyLength &&
-                       Windows[Current].Size < Wanted;
+                       Windows[Current].Size < Wish.Least;
     Make = (!HaveOne || Small) && mayTryAgain();
     if (!HaveOne && !Make)
       return LastError;
@@ -151,12 +158,12 @@ int Source::acquire(uptr Size, Window *Taken, u8 *Index) {
   if (Make && HaveOne) {
     // The old one serves while another thread makes the new one.
     if (MakeMutex.tryLock()) {
-      makeIfSmaller(Wanted);
+      makeUnlessThere(Wish);
       MakeMutex.unlock();
     }
   } else if (Make) {
     scudo::ScopedLock M(MakeMutex);
-    makeIfSmaller(Wanted);
+    makeUnlessThere(Wish);
   }
   scudo::ScopedLock L(Mutex);
   if (Current == NoWindow)

@@ -70,11 +70,16 @@ private:
   static constexpr u32 MaxWindows = 16;
   static constexpr u8 NoWindow = 255;
 
-  uptr getWantedSize(uptr Size) REQUIRES(Mutex);
+  // The size below which a window is replaced, and the size it is replaced by.
+  struct WindowWish {
+    uptr Least;
+    uptr Best;
+  };
+  WindowWish getWish(uptr Size) REQUIRES(Mutex);
   int makeWindow(uptr Size) REQUIRES(MakeMutex) EXCLUDES(Mutex);
   bool mayTryAgain() REQUIRES(Mutex);
   void noteFailure(int Error) REQUIRES(Mutex);
-  void makeIfSmaller(uptr Wanted) REQUIRES(MakeMutex) EXCLUDES(Mutex);
+  void makeUnlessThere(const WindowWish &Wish) REQUIRES(MakeMutex) EXCLUDES(Mutex);
   void tidy(u32 Index) REQUIRES(Mutex);
   uptr sumOwnMemory() REQUIRES(Mutex);
 

@@ -48,6 +48,7 @@ protected:
           Text.append(RunSize / Page, State == PageState::Clean     ? 'c'
                                       : State == PageState::Written ? 'w'
                                                                     : 's');
+          return true;
         }));
     return Text;
   }
@@ -93,6 +94,17 @@ TEST_F(PagemapTest, PagesOfAnonymousMemoryShowWhenWritten) {
   std::string Expected(NumPages, 'c');
   Expected[3] = 'w';
   EXPECT_EQ(states(), Expected);
+}
+
+TEST_F(PagemapTest, StopsWhenTheCallbackHasSeenEnough) {
+  write(1);
+  int Calls = 0;
+  EXPECT_TRUE(Reader.forEachRun(Base, NumPages * Page,
+                                [&](uptr, uptr, PageState) {
+                                  Calls++;
+                                  return false;
+                                }));
+  EXPECT_EQ(Calls, 1);
 }
 
 // The child of a fork sees its own pages, not the parent's.
