@@ -84,7 +84,7 @@ public:
     }
     if (Empty)
       empty(Pages);
-    else if (Interval > 0)
+    else if (Interval >= 0)
       releaseOlderThan(New.Time - static_cast<u64>(Interval) * 1000000, Pages);
     return Stored;
   }
@@ -171,7 +171,7 @@ public:
       FullEvents = 0;
     }
     for (u32 I = 0; I != Count; I++) {
-      Pages.forget(Spans[I].CommitSize, Spans[I].Backed);
+      Pages.forget(Spans[I].Backed);
       Spans[I].unmap();
     }
   }

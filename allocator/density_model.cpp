@@ -2,8 +2,6 @@
 
 #include "allocator/density_model.h"
 
-#include "refpage_backend/pattern_fill.h"
-
 namespace refpage {
 namespace {
 
@@ -14,20 +12,20 @@ using scudo::atomic_store_relaxed;
 // page against two calls of 3.4 us.
 constexpr u32 MinFrontPages = 64;
 
-// Frees that are all looked at when a size is new, and after that one in so
+// Blocks that are all looked at when a size is new, and after that one in so
 // many.
-constexpr u32 FirstFrees = 4;
+constexpr u32 FirstFrees = 8;
 constexpr u32 SampleInterval = 16;
-// What one block did may be chance.
-constexpr u32 MinObservations = 2;
 constexpr u32 RoundLength = 8;
 
-bool holdsPattern(uptr Base, uptr Size, u64 Pattern) {
-  const u64 *Words = reinterpret_cast<const u64 *>(Base);
-  for (uptr I = 0; I != Size / sizeof(u64); I++)
-    if (Words[I] != Pattern)
-      return false;
-  return true;
+// What one block did may be chance; what a large front would take in vain is
+// more.
+constexpr u32 MinObservations = 2;
+constexpr u32 MinLargeObservations = 8;
+constexpr uptr LargeFront = 8UL << 20;
+
+u32 next(scudo::atomic_u32 &Counter) {
+  return scudo::atomic_fetch_add(&Counter, 1, scudo::memory_order_relaxed);
 }
 
 } // namespace
@@ -39,57 +37,52 @@ u32 DensityModel::classOf(uptr CommitSize) {
   return static_cast<u32>(scudo::Min<uptr>(Log * 4 + Quarter, NumClasses - 1));
 }
 
-uptr DensityModel::getExpectedFront(uptr CommitSize) const {
-  const SizeClass &C = Classes[classOf(CommitSize)];
-  if (atomic_load_relaxed(&C.Observations) < MinObservations)
-    return 0;
+uptr DensityModel::getFront(const SizeClass &C, uptr CommitSize) {
+  const u32 Seen = atomic_load_relaxed(&C.Observations);
   const u32 Pages = atomic_load_relaxed(&C.FrontPages);
-  if (Pages < MinFrontPages)
+  if (Seen < MinObservations || Pages < MinFrontPages)
     return 0;
-  return Pages == AllPages
-             ? CommitSize
-             : scudo::Min(Pages * scudo::getPageSizeCached(), CommitSize);
+  const uptr Front =
+      Pages == AllPages
+          ? CommitSize
+          : scudo::Min(Pages * scudo::getPageSizeCached(), CommitSize);
+  return Front > LargeFront && Seen < MinLargeObservations ? 0 : Front;
 }
 
-// In pages. Whether a page that we filled was then written shows only in what
-// it holds: looked at from the end of the filled part, so that a front that
-// still holds costs one page.
+uptr DensityModel::getExpectedFront(uptr CommitSize) {
+  SizeClass &C = Classes[classOf(CommitSize)];
+  const uptr Front = getFront(C, CommitSize);
+  return Front && next(C.Fresh) % SampleInterval == SampleInterval - 1 ? 0
+                                                                       : Front;
+}
+
+// In pages.
 u32 DensityModel::measureFront(const BlockSpan &Span, Pagemap &Pages) {
-  const uptr PageSize = scudo::getPageSizeCached();
-  uptr Front = Span.Backed.FilledBytes;
-  while (Front && holdsPattern(Span.CommitBase + Front - PageSize, PageSize,
-                               Span.Backed.Holds.Pattern))
-    Front -= PageSize;
-  if (Front == Span.Backed.FilledBytes && Front != Span.CommitSize) {
-    const uptr ViewBase = Span.CommitBase + Front;
-    Pages.forEachRun(ViewBase, Span.CommitSize - Front,
-                     [&](uptr, uptr RunSize, PageState State) {
-                       if (State == PageState::Written)
-                         Front += RunSize;
-                       return false; // What follows is behind a gap.
-                     });
-  }
-  return Front == Span.CommitSize ? AllPages
-                                  : static_cast<u32>(Front / PageSize);
+  uptr Front = 0;
+  Pages.forEachRun(Span.CommitBase, Span.CommitSize,
+                   [&](uptr, uptr RunSize, PageState State) {
+                     if (State == PageState::Written)
+                       Front = RunSize;
+                     return false; // What follows is behind a gap.
+                   });
+  return Front == Span.CommitSize
+             ? AllPages
+             : static_cast<u32>(Front / scudo::getPageSizeCached());
 }
 
 void DensityModel::observe(const BlockSpan &Span, Pagemap &Pages) {
-  if (Span.Backed.Holds.isZero())
+  if (Span.Backed.Kind == Backend::Zero || Span.Backed.FilledBytes)
     return;
   SizeClass &C = Classes[classOf(Span.CommitSize)];
-  // A block that was filled whole for another reason than what is known here
-  // tells nothing worth the look.
-  if (Span.Backed.Kind == Backend::Memset &&
-      atomic_load_relaxed(&C.FrontPages) != AllPages)
-    return;
-  const u32 Free =
-      scudo::atomic_fetch_add(&C.Frees, 1, scudo::memory_order_relaxed);
-  if (Free >= FirstFrees && Free % SampleInterval != 0)
+  // Where a front is expected, the blocks without one are those to be looked
+  // at.
+  const u32 Free = next(C.Frees);
+  if (!getFront(C, Span.CommitSize) && Free >= FirstFrees &&
+      Free % SampleInterval != 0)
     return;
 
   const u32 Front = measureFront(Span, Pages);
-  const u32 Observation = scudo::atomic_fetch_add(&C.Observations, 1,
-                                                  scudo::memory_order_relaxed);
+  const u32 Observation = next(C.Observations);
   const u32 Round = Observation % RoundLength == 0
                         ? Front
                         : scudo::Min(atomic_load_relaxed(&C.RoundFront), Front);

@@ -15,9 +15,15 @@ namespace refpage {
 
 // Learns the front of the blocks of a size: the bytes from the start that every
 // block looked at had written. To give those plain anonymous pages, filled at
-// once, costs less than to copy each from a window at a fault, and takes no
-// page that would not have been taken. Nothing is learnt about pages behind the
-// first gap, so that sparse blocks stay sparse.
+// once, costs less than to copy each from a window at a fault. It is a bet: if
+// a block is then used less than those before it, its front takes memory that it
+// would not have taken. Nothing is bet on pages behind the first gap, so that
+// sparse blocks stay sparse, and large fronts need more evidence.
+//
+// What is looked at are blocks that were made of windows alone: the kernel says
+// which of their pages were written, and nothing in them is read. (A program may
+// free a block in which it has made pages inaccessible.) So that what was learnt
+// can be unlearnt, one block in sixteen is made of windows in any case.
 //
 // Thread-safe without locks; when two threads observe a size at once, one of
 // the observations can be lost.
@@ -25,17 +31,18 @@ class DensityModel {
 public:
   constexpr DensityModel() = default;
 
-  // Bytes, whole pages, at most CommitSize; 0 while too little is known, or
-  // too little would be gained.
-  uptr getExpectedFront(uptr CommitSize) const;
+  // Bytes, whole pages, at most CommitSize; 0 while too little is known, too
+  // little would be gained, or this block is to be looked at.
+  uptr getExpectedFront(uptr CommitSize);
 
   // To be told of each block that is freed, while it is still mapped. Looks at
-  // one in sixteen after the first few: asking the kernel about 4 MiB takes
-  // about 8 us.
+  // one in sixteen after the first few: asking the kernel about 1 MiB takes
+  // about 2 us.
   void observe(const BlockSpan &Span, Pagemap &Pages);
 
 private:
   struct SizeClass {
+    scudo::atomic_u32 Fresh = {};
     scudo::atomic_u32 Frees = {};
     scudo::atomic_u32 Observations = {};
     // What is expected: the least front, in pages, of the last observations.
@@ -52,6 +59,7 @@ private:
 
   static u32 classOf(uptr CommitSize);
   static u32 measureFront(const BlockSpan &Span, Pagemap &Pages);
+  static uptr getFront(const SizeClass &C, uptr CommitSize);
 
   SizeClass Classes[NumClasses] = {};
 };

@@ -33,15 +33,19 @@ struct BlockSpan {
 
   uptr commitEnd() const { return CommitBase + CommitSize; }
 
-  // Gives the address space back. Cannot fail for a range that is ours: it is
-  // never strictly inside one mapping, the only case where the kernel would
-  // have to make a mapping more (mm/mmap.c). If it does, the heap is not what
-  // we take it for.
+  // Gives the address space back. At the limit of mappings that fails for a
+  // range that lies inside one mapping, since the kernel would have to make a
+  // mapping more: a reservation whose neighbours are guard pages, of which
+  // nothing could be committed. It holds no memory, and stays. Anything else
+  // means that the heap is not what we take it for.
   void unmap() const {
-    if (const int Error = unmapMemory(MapBase, MapSize)) {
+    const int Error = unmapMemory(MapBase, MapSize);
+    if (Error && Error != ENOMEM) {
       errno = Error; // What the report prints.
       scudo::reportUnmapError(MapBase, MapSize);
     }
+    if (Error)
+      discardPages(MapBase, MapSize);
   }
 };
 

@@ -17,6 +17,7 @@
 // The program's C++ library, if any.
 namespace std {
 WEAK new_handler get_new_handler() noexcept;
+// NOLINTNEXTLINE(misc-use-internal-linkage): libstdc++ defines it.
 WEAK NORETURN void __throw_bad_alloc();
 } // namespace std
 
@@ -65,6 +66,27 @@ ALWAYS_INLINE void deallocate(void *Ptr, Origin From, uptr Size = 0,
   TheHeap.deallocate(Ptr, From, Size, Alignment);
 }
 
+// A program may replace the plain forms alone; the others then go to its own, as
+// the language says and libstdc++ does. Seen from here its operators come before
+// ours. These are other names of ours, which stay ours.
+extern "C" {
+HIDDEN void *refpage_own_new(size_t Size) ALIAS("_Znwm");
+HIDDEN void refpage_own_delete(void *Ptr) noexcept ALIAS("_ZdlPv");
+}
+
+using NewFunction = void *(size_t);
+using DeleteFunction = void(void *) noexcept;
+
+// nullptr: the operator is ours.
+NewFunction *getReplacedNew() {
+  NewFunction *Visible = &::operator new;
+  return LIKELY(Visible == &refpage_own_new) ? nullptr : Visible;
+}
+DeleteFunction *getReplacedDelete() {
+  DeleteFunction *Visible = &::operator delete;
+  return LIKELY(Visible == &refpage_own_delete) ? nullptr : Visible;
+}
+
 uptr asSize(std::align_val_t Alignment) { return static_cast<uptr>(Alignment); }
 
 } // namespace
@@ -73,6 +95,8 @@ INTERFACE void *operator new(size_t Size) {
   return allocateOrThrow(Size, Origin::New);
 }
 INTERFACE void *operator new[](size_t Size) {
+  if (NewFunction *Theirs = getReplacedNew())
+    return Theirs(Size);
   return allocateOrThrow(Size, Origin::NewArray);
 }
 INTERFACE void *operator new(size_t Size, std::align_val_t Alignment) {
@@ -84,9 +108,13 @@ INTERFACE void *operator new[](size_t Size, std::align_val_t Alignment) {
 
 // The new handler is not called here: what it throws could not be caught.
 INTERFACE void *operator new(size_t Size, std::nothrow_t const &) noexcept {
+  if (NewFunction *Theirs = getReplacedNew())
+    return Theirs(Size);
   return allocateOrNull(Size, Origin::New);
 }
 INTERFACE void *operator new[](size_t Size, std::nothrow_t const &) noexcept {
+  if (NewFunction *Theirs = getReplacedNew())
+    return Theirs(Size);
   return allocateOrNull(Size, Origin::NewArray);
 }
 INTERFACE void *operator new(size_t Size, std::align_val_t Alignment,
@@ -102,18 +130,28 @@ INTERFACE void operator delete(void *Ptr) noexcept {
   deallocate(Ptr, Origin::New);
 }
 INTERFACE void operator delete[](void *Ptr) noexcept {
+  if (DeleteFunction *Theirs = getReplacedDelete())
+    return Theirs(Ptr);
   deallocate(Ptr, Origin::NewArray);
 }
 INTERFACE void operator delete(void *Ptr, std::nothrow_t const &) noexcept {
+  if (DeleteFunction *Theirs = getReplacedDelete())
+    return Theirs(Ptr);
   deallocate(Ptr, Origin::New);
 }
 INTERFACE void operator delete[](void *Ptr, std::nothrow_t const &) noexcept {
+  if (DeleteFunction *Theirs = getReplacedDelete())
+    return Theirs(Ptr);
   deallocate(Ptr, Origin::NewArray);
 }
 INTERFACE void operator delete(void *Ptr, size_t Size) noexcept {
+  if (DeleteFunction *Theirs = getReplacedDelete())
+    return Theirs(Ptr);
   deallocate(Ptr, Origin::New, Size);
 }
 INTERFACE void operator delete[](void *Ptr, size_t Size) noexcept {
+  if (DeleteFunction *Theirs = getReplacedDelete())
+    return Theirs(Ptr);
   deallocate(Ptr, Origin::NewArray, Size);
 }
 INTERFACE void operator delete(void *Ptr, std::align_val_t Alignment) noexcept {

@@ -14,6 +14,7 @@
 #include "allocator/options.h"
 #include "allocator/stats_text.h"
 #include "platform/scoped_errno.h"
+#include "platform/scoped_no_cancel.h"
 #include "refpage_backend/backends.h"
 
 #include "common.h"
@@ -33,6 +34,7 @@ public:
   // A negative interval keeps what is cached for ever.
   void init(scudo::GlobalStats *S,
             s32 ReleaseToOsInterval = -1) NO_THREAD_SAFETY_ANALYSIS {
+    ScopedNoCancel NoCancel;
     const Options &Asked = getOptions();
     Fill = Asked.variant;
     PatternContents.Pattern = Asked.pattern.Value;
@@ -88,6 +90,7 @@ public:
   }
   void releaseToOS() {
     ScopedErrno KeepErrno;
+    ScopedNoCancel NoCancel;
     Cache.releaseToOS(Pages);
   }
   // Large blocks carry no tags.
@@ -151,6 +154,7 @@ void *Secondary<Config>::allocate(const scudo::Options &Options, uptr Size,
                                   uptr Alignment, uptr *BlockEnd,
                                   scudo::FillContentsMode FillContents) {
   ScopedErrno KeepErrno;
+  ScopedNoCancel NoCancel;
   if (Options.get(scudo::OptionBit::AddLargeAllocationSlack))
     Size += 1UL << SCUDO_MIN_ALIGNMENT_LOG;
   Alignment = scudo::Max(Alignment, uptr(1U) << SCUDO_MIN_ALIGNMENT_LOG);
@@ -249,6 +253,7 @@ void Secondary<Config>::noteAllocation(LargeHeader *H) {
 template <typename Config>
 void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
   ScopedErrno KeepErrno;
+  ScopedNoCancel NoCancel;
   LargeHeader *H = getLargeHeader(Block);
   const BlockSpan Span = H->Span;
   {
@@ -265,7 +270,7 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
     Density.observe(Span, Pages.getWrittenPages());
   if (Cache.store(Span, Pages))
     return;
-  Pages.forget(Span.CommitSize, Span.Backed);
+  Pages.forget(Span.Backed);
   Span.unmap();
 }
 

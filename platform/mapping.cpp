@@ -28,12 +28,7 @@ int mapOver(uptr Base, uptr Size, int Flags, int Fd) {
 
 int advise(uptr Base, uptr Size, int Advice) {
   ScopedErrno KeepErrno;
-  int Result;
-  // The kernel answers EAGAIN when a page is briefly out of its hands.
-  do
-    Result = madvise(pointer(Base), Size, Advice);
-  while (Result == -1 && errno == EAGAIN);
-  return Result == -1 ? errno : 0;
+  return madvise(pointer(Base), Size, Advice) == -1 ? errno : 0;
 }
 
 } // namespace
@@ -77,7 +72,13 @@ int unmapMemory(uptr Base, uptr Size) {
 }
 
 int discardPages(uptr Base, uptr Size) {
-  return advise(Base, Size, MADV_DONTNEED);
+  // EAGAIN: a page is briefly out of the kernel's hands; or, at the limit of
+  // mappings, for good.
+  constexpr u32 MaxTries = 16;
+  int Error = EAGAIN;
+  for (u32 Try = 0; Try != MaxTries && Error == EAGAIN; Try++)
+    Error = advise(Base, Size, MADV_DONTNEED);
+  return Error;
 }
 
 int populatePages(uptr Base, uptr Size) {

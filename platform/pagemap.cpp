@@ -24,7 +24,7 @@ uptr readAt(int Fd, uptr Address, uptr Pages, u64 *Entries) {
 
 // The parent's file that a child inherits has the identity it had, so a fork
 // has to be seen by itself. Without a way to see forks nothing can be kept.
-bool Pagemap::getFile(OpenFile *Result) {
+bool Pagemap::getFile(KeptFile *Result) {
   scudo::ScopedLock L(Mutex);
   if (File.Fd == -1 || !Forks.isSameProcess()) {
     forget();
@@ -42,7 +42,7 @@ bool Pagemap::getFile(OpenFile *Result) {
   return true;
 }
 
-void Pagemap::reportLost(const OpenFile &Lost) {
+void Pagemap::reportLost(const KeptFile &Lost) {
   scudo::ScopedLock L(Mutex);
   if (File.Fd == Lost.Fd && File.Identity == Lost.Identity)
     File.Fd = -1;
@@ -60,7 +60,7 @@ uptr Pagemap::readEntries(uptr Address, uptr Pages, u64 *Entries) {
   ScopedErrno KeepErrno;
   constexpr u32 MaxTries = 3;
   for (u32 Try = 0; Try != MaxTries; Try++) {
-    OpenFile Current;
+    KeptFile Current;
     if (!getFile(&Current))
       return 0;
     const uptr Count =

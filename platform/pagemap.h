@@ -84,19 +84,14 @@ private:
     return (Entry & Present) ? PageState::Written : PageState::Swapped;
   }
 
-  struct OpenFile {
-    int Fd = -1;
-    FileIdentity Identity;
-  };
-
   // Fills Entries from the page at Address on; returns how many, 0 on failure.
   uptr readEntries(uptr Address, uptr Pages, u64 *Entries) EXCLUDES(Mutex);
-  bool getFile(OpenFile *Result) EXCLUDES(Mutex);
-  void reportLost(const OpenFile &Lost) EXCLUDES(Mutex);
+  bool getFile(KeptFile *Result) EXCLUDES(Mutex);
+  void reportLost(const KeptFile &Lost) EXCLUDES(Mutex);
   void forget() REQUIRES(Mutex);
 
   scudo::HybridMutex Mutex;
-  OpenFile File GUARDED_BY(Mutex);
+  KeptFile File GUARDED_BY(Mutex);
   ForkDetector Forks GUARDED_BY(Mutex);
 };
 

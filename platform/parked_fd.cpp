@@ -45,13 +45,19 @@ int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity) {
   if (NewFd == -1)
     return errno;
   *ParkedFd = NewFd;
-  return 0;
+  // Fd may have become another file between the two calls.
+  if (isSameFile(NewFd, *Identity))
+    return 0;
+  close(NewFd);
+  return EBADF;
 }
 
 int parkFd(int Fd, int *ParkedFd, FileIdentity *Identity) {
   ScopedErrno KeepErrno;
   const int Error = duplicateParked(Fd, ParkedFd, Identity);
-  close(Fd);
+  // Without an identity the number may be the program's by now.
+  if (Error != EBADF)
+    closeIfSame(Fd, *Identity);
   return Error;
 }
 

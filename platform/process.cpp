@@ -45,7 +45,10 @@ void KeptStderr::keep() {
 }
 
 void KeptStderr::write(const char *Text, uptr Length) {
-  writeAll(isSameFile(Fd, Identity) ? Fd : STDERR_FILENO, Text, Length);
+  if (isSameFile(Fd, Identity))
+    writeAll(Fd, Text, Length);
+  else if (Fd == -1 || isSameFile(STDERR_FILENO, Identity))
+    writeAll(STDERR_FILENO, Text, Length);
 }
 
 } // namespace refpage

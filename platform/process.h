@@ -32,7 +32,9 @@ void writeAll(int Fd, const char *Text, uptr Length);
 class KeptStderr {
 public:
   void keep();
-  // Writes to the kept stream, or to descriptor 2 when there is none.
+  // Writes to the kept stream. When none was kept, to descriptor 2; when it was
+  // lost to the program, only if descriptor 2 still is that stream, since it
+  // may be a file of the program's by now.
   void write(const char *Text, uptr Length);
 
 private:

@@ -2,11 +2,13 @@
 
 #include "platform/sealed_memfd.h"
 
+#include "platform/mapping.h"
 #include "platform/scoped_errno.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -16,8 +18,30 @@
 #endif
 
 namespace refpage {
+namespace {
 
-int createMemfd(const char *Name, uptr Size, int *Fd) {
+// Whether Fd can be the memory file that was just made: empty, of no folder,
+// and sealable but not sealed. Between two calls the number may have become
+// another file's.
+bool looksNew(int Fd) {
+  struct stat Status;
+  const int Seals = fcntl(Fd, F_GET_SEALS);
+  return Seals != -1 && !(Seals & F_SEAL_SEAL) && fstat(Fd, &Status) == 0 &&
+         Status.st_size == 0 && Status.st_nlink == 0;
+}
+
+} // namespace
+
+MemfdInMaking::~MemfdInMaking() {
+  if (File.Fd != -1)
+    closeIfSame(File.Fd, File.Identity);
+}
+
+int MemfdInMaking::expectOurs() const {
+  return isSameFile(File.Fd, File.Identity) ? 0 : EBADF;
+}
+
+int MemfdInMaking::create(const char *Name, uptr Size) {
   ScopedErrno KeepErrno;
   // To size a file above the limit is not only an error, it is a signal
   // (SIGXFSZ), which kills.
@@ -26,69 +50,85 @@ int createMemfd(const char *Name, uptr Size, int *Fd) {
     return errno;
   if (Size > FileSize.rlim_cur)
     return EFBIG;
+
   const unsigned Flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  int NewFd = memfd_create(Name, Flags | MFD_NOEXEC_SEAL);
-  if (NewFd == -1 && errno == EINVAL)
-    NewFd = memfd_create(Name, Flags);
-  if (NewFd == -1)
+  int LowFd = memfd_create(Name, Flags | MFD_NOEXEC_SEAL);
+  if (LowFd == -1 && errno == EINVAL)
+    LowFd = memfd_create(Name, Flags);
+  if (LowFd == -1)
     return errno;
-  if (ftruncate(NewFd, static_cast<off_t>(Size)) == -1) {
-    const int Error = errno;
-    close(NewFd);
+  if (const int Error = parkFd(LowFd, &File.Fd, &File.Identity)) {
+    File.Fd = -1;
     return Error;
   }
-  *Fd = NewFd;
-  return 0;
+  if (!looksNew(File.Fd)) {
+    // Somebody else's file, of which a duplicate was made here.
+    close(File.Fd);
+    File.Fd = -1;
+    return EBADF;
+  }
+  if (const int Error = expectOurs())
+    return Error;
+  return ftruncate(File.Fd, static_cast<off_t>(Size)) == -1 ? errno : 0;
 }
 
-int writePattern(int Fd, uptr Size, u64 Pattern) {
+int MemfdInMaking::write(uptr Size, u64 Pattern) {
   ScopedErrno KeepErrno;
-  // One page of pattern, written many times a call: it stays in the first-level
-  // cache, and the stack of a small thread can hold it.
-  constexpr uptr ChunkSize = 4096;
+  // One chunk of pattern, written many times in one call: it stays in the
+  // caches, and the fewer calls, the fewer moments in which the descriptor can
+  // be lost. In memory of its own, since the stack may be a small thread's.
+  constexpr uptr ChunkSize = 64UL << 10;
   constexpr uptr MaxChunks = 64;
-  u64 Chunk[ChunkSize / sizeof(u64)];
-  for (u64 &Word : Chunk)
-    Word = Pattern;
-  iovec Vector[MaxChunks];
-  for (iovec &Part : Vector)
-    Part = {Chunk, ChunkSize};
+  void *Memory = mmap(nullptr, ChunkSize, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (Memory == MAP_FAILED)
+    return errno;
+  u64 *Chunk = static_cast<u64 *>(Memory);
+  const uptr Used = scudo::Min(ChunkSize, Size);
+  for (uptr I = 0; I != Used / sizeof(u64); I++)
+    Chunk[I] = Pattern;
 
-  uptr Done = 0;
-  while (Done < Size) {
-    const uptr Left = Size - Done;
+  int Error = 0;
+  for (uptr Done = 0; Done < Size && !Error;) {
+    iovec Vector[MaxChunks];
+    int Parts = 0;
     // A short write may have ended inside a word; the first part then starts
     // there, to keep the pattern's phase.
-    const uptr Phase = Done % sizeof(u64);
-    Vector[0] = {reinterpret_cast<u8 *>(Chunk) + Phase,
-                 scudo::Min(ChunkSize - Phase, Left)};
-    int Parts = 1;
-    for (uptr Length = Vector[0].iov_len;
-         Parts < static_cast<int>(MaxChunks) && Length + ChunkSize <= Left;
-         Length += ChunkSize)
-      Parts++;
+    uptr Phase = Done % sizeof(u64);
+    for (uptr Length = 0; Parts < static_cast<int>(MaxChunks) &&
+                          Done + Length < Size;
+         Length += Vector[Parts++].iov_len, Phase = 0)
+      Vector[Parts] = {reinterpret_cast<u8 *>(Chunk) + Phase,
+                       scudo::Min(Used - Phase, Size - Done - Length)};
+    Error = expectOurs();
+    if (Error)
+      break;
     const ssize_t Written =
-        pwritev(Fd, Vector, Parts, static_cast<off_t>(Done));
+        pwritev(File.Fd, Vector, Parts, static_cast<off_t>(Done));
     if (Written > 0)
       Done += static_cast<uptr>(Written);
     else if (Written == 0)
-      return EIO;
+      Error = EIO;
     else if (errno != EINTR)
-      return errno;
+      Error = errno;
   }
-  return 0;
+  unmapMemory(reinterpret_cast<uptr>(Memory), ChunkSize);
+  return Error;
 }
 
-int sealMemfd(int Fd) {
+int MemfdInMaking::seal() {
   ScopedErrno KeepErrno;
   constexpr int Seals =
       F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-  return fcntl(Fd, F_ADD_SEALS, Seals) == -1 ? errno : 0;
+  if (const int Error = expectOurs())
+    return Error;
+  return fcntl(File.Fd, F_ADD_SEALS, Seals) == -1 ? errno : 0;
 }
 
-void discardMemfd(int Fd) {
-  ScopedErrno KeepErrno;
-  close(Fd);
+KeptFile MemfdInMaking::release() {
+  const KeptFile Result = File;
+  File = KeptFile();
+  return Result;
 }
 
 } // namespace refpage

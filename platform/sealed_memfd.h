@@ -1,33 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Memory files that nothing in the process can change any more.
-//
-// In order: createMemfd(), writePattern() (or a shared mapping, unmapped again
-// before the next step), sealMemfd(). A file is fit for use only after the
-// seals are on. No function touches `errno`, locks or allocates.
 
 #ifndef REFPAGE_PLATFORM_SEALED_MEMFD_H_
 #define REFPAGE_PLATFORM_SEALED_MEMFD_H_
 
+#include "platform/parked_fd.h"
 #include "platform/types.h"
 
 namespace refpage {
 
-// Makes a close-on-exec memory file of Size bytes that can be sealed, not
-// executable where the kernel can say so (MFD_NOEXEC_SEAL, Linux 6.3). Sets *Fd
-// and returns 0, or returns an errno. Name shows in /proc/PID/maps.
-int createMemfd(const char *Name, uptr Size, int *Fd);
+// A memory file on its way to be sealed. In order: create(), write() (or a
+// shared mapping, unmapped again before the next step), seal(), release(). It is
+// fit for use only after the seals are on.
+//
+// Other threads of the program may close descriptors that they do not know and
+// get the same numbers for files of their own, which must not be touched. So the
+// file is moved to a high number at once, which no open() returns, and is known
+// by its identity before each call that changes it.
+//
+// No function touches `errno`, locks or allocates. Each returns 0 or an errno;
+// EBADF: the descriptor was lost to the program.
+class MemfdInMaking {
+public:
+  MemfdInMaking() = default;
+  // Gives the file up, unless release() was called.
+  ~MemfdInMaking();
+  MemfdInMaking(const MemfdInMaking &) = delete;
+  void operator=(const MemfdInMaking &) = delete;
 
-// Fills the first Size bytes, a multiple of 8, with Pattern over and over.
-int writePattern(int Fd, uptr Size, u64 Pattern);
+  // Makes a close-on-exec memory file of Size bytes that can be sealed, not
+  // executable where the kernel can say so (MFD_NOEXEC_SEAL, Linux 6.3). Name
+  // shows in /proc/PID/maps.
+  int create(const char *Name, uptr Size);
 
-// Seals against write, grow, shrink and further seals. Fails with EBUSY while a
-// writable shared mapping exists. F_SEAL_FUTURE_WRITE would not do: it leaves
-// existing mappings writable.
-int sealMemfd(int Fd);
+  // Fills the first Size bytes, a multiple of 8, with Pattern over and over.
+  int write(uptr Size, u64 Pattern);
 
-// Gives up a file that could not be made ready.
-void discardMemfd(int Fd);
+  // Seals against write, grow, shrink and further seals. Fails with EBUSY while
+  // a writable shared mapping exists. F_SEAL_FUTURE_WRITE would not do: it
+  // leaves existing mappings writable.
+  int seal();
+
+  int getFd() const { return File.Fd; }
+
+  // Hands the file over.
+  KeptFile release();
+
+private:
+  int expectOurs() const;
+
+  KeptFile File;
+};
 
 } // namespace refpage
 

@@ -51,9 +51,10 @@ void Backends::noteFill(uptr Filled, uptr NeverFilled) {
 
 int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
                      uptr ExpectedFront, Backing *B) {
-  const Choice First =
-      selectBackend({Size, Holds, ExpectedFront,
-                     atomic_load_relaxed(&ExtraMappings), Request});
+  // What is expected of a size is no reason against what the user asks for.
+  const uptr Front = Request == BackendRequest::Auto ? ExpectedFront : 0;
+  const Choice First = selectBackend(
+      {Size, Holds, Front, atomic_load_relaxed(&ExtraMappings), Request});
   Reason Why = First.Why;
   int Error = 0;
   bool IsReserved = true;
@@ -61,24 +62,23 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
   B->Kind = First.Kind;
   B->Holds = Holds;
 
+  int WindowError = 0;
   if (First.Kind == Backend::Zero) {
     Error = commitReserved(Base, Size);
   } else {
-    int WindowError = 0;
     if (First.Kind == Backend::MemfdWindow) {
-      WindowError = commitWindow(Base, Size, Holds, ExpectedFront, B, &Why);
+      WindowError = commitWindow(Base, Size, Holds, Front, B, &Why);
       // Only a range that nothing was mapped over is still a reservation.
-      IsReserved = Why == Reason::NoWindow;
+      IsReserved = Why == Reason::NoWindow || Why == Reason::MappingBudget;
     }
     if (First.Kind == Backend::Memset || WindowError)
       Error = commitMemset(Base, Size, Holds, IsReserved,
                            Why == Reason::DenseUse, B);
-    if (!Error)
-      noteReason(Why, WindowError);
   }
   if (Error)
     return ENOMEM;
 
+  noteReason(Why, WindowError);
   add(Blocks[index(B->Kind)], 1);
   add(Bytes[index(B->Kind)], Size);
   if (B->Kind != Backend::Zero)
@@ -88,6 +88,7 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
 
 int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
                            uptr Front, Backing *B, Reason *Why) {
+  const Reason Chosen = *Why;
   *Why = Reason::NoWindow;
   Source *From = Sources.find(Holds, &B->Source);
   if (!From)
@@ -108,6 +109,14 @@ int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
     Window W;
     if (const int AcquireError = From->acquire(Size, &W, &B->Window))
       return AcquireError;
+    B->Mappings = static_cast<u32>(countMappings(W, Size - Front));
+    if (atomic_load_relaxed(&ExtraMappings) + B->Mappings >
+        MaxWindowMappings + 1) {
+      From->finishMapping(B->Window);
+      From->release(B->Window);
+      *Why = Try == 0 ? Reason::MappingBudget : *Why;
+      return ENOSPC;
+    }
     *Why = Reason::MapFailed;
     bool Lost;
     Error = mapWindow(W, Base + Front, Size - Front, &Lost);
@@ -117,11 +126,11 @@ int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
     if (!Error && Front)
       Error = commitReserved(Base, Front);
     if (!Error) {
-      *Why = Reason::SparseUse;
+      *Why = Chosen;
       B->Kind = W.Maker->Kind;
       B->FilledBytes = Front;
       fillDense(Base, Front, Holds.Pattern);
-      add(ExtraMappings, countMappings(W, Size - Front) - 1);
+      add(ExtraMappings, B->Mappings - 1);
       return 0;
     }
     From->release(B->Window);
@@ -150,14 +159,11 @@ int Backends::commitMemset(uptr Base, uptr Size, const Contents &Holds,
   return 0;
 }
 
-void Backends::forget(uptr Size, const Backing &B) {
+void Backends::forget(const Backing &B) {
   if (B.Kind != Backend::MemfdWindow)
     return;
-  Source &From = Sources.get(B.Source);
-  const uptr WindowSize = From.getWindowSize(B.Window);
-  const uptr Mappings = (Size - B.FilledBytes + WindowSize - 1) / WindowSize;
-  subtract(ExtraMappings, Mappings - 1);
-  From.release(B.Window);
+  subtract(ExtraMappings, B.Mappings - 1);
+  Sources.get(B.Source).release(B.Window);
 }
 
 bool Backends::canHold(const Backing &B, uptr Size,

@@ -32,7 +32,7 @@ public:
              Backing *B);
 
   // Before a range is unmapped: it does not use its backend any more.
-  void forget(uptr Size, const Backing &B);
+  void forget(const Backing &B);
 
   // Whether a range with that backing is a good place for such contents.
   bool canHold(const Backing &B, uptr Size, const Contents &Wanted) const;

@@ -39,6 +39,8 @@ struct Backing {
   // registry and into the source. Only for backends that have sources.
   u8 Source = 0;
   u8 Window = 0;
+  // The mappings that views of the window take.
+  u32 Mappings = 0;
   // So many bytes at the block's front are anonymous memory that was filled:
   // all of it for Memset, none for Zero.
   uptr FilledBytes = 0;

@@ -14,26 +14,21 @@ int makeMemfdWindow(const Contents &Holds, uptr Size, Window *New) {
   // whose memory files keep them.
   if (Holds.Tag != 0)
     return ENOTSUP;
-  int Fd;
-  int Error = createMemfd("scudo:refpage", Size, &Fd);
-  if (Error)
-    return Error;
-  Error = writePattern(Fd, Size, Holds.Pattern);
+  MemfdInMaking Memfd;
+  int Error = Memfd.create("scudo:refpage", Size);
   if (!Error)
-    Error = sealMemfd(Fd);
-  if (Error) {
-    discardMemfd(Fd);
-    return Error;
-  }
-  Error = parkFd(Fd, &New->Fd, &New->Identity);
+    Error = Memfd.write(Size, Holds.Pattern);
+  if (!Error)
+    Error = Memfd.seal();
   if (Error)
     return Error;
+  New->File = Memfd.release();
   New->Size = Size;
   New->OwnMemory = Size;
   return 0;
 }
 
-bool isMemfdIntact(const Window &W) { return isSameFile(W.Fd, W.Identity); }
+bool isMemfdIntact(const Window &W) { return isSameFile(W.File.Fd, W.File.Identity); }
 
 } // namespace
 

@@ -20,7 +20,11 @@ public:
   // The source for the contents, made when first asked for; nullptr when there
   // are too many. *Index finds it again.
   Source *find(const Contents &Holds, u8 *Index) EXCLUDES(Mutex);
-  Source &get(u8 Index) { return Sources[Index]; }
+  Source &get(u8 Index) {
+    // From a header that an overflow may have reached.
+    CHECK_LT(Index, MaxSources);
+    return Sources[Index];
+  }
 
   // Adds up the counts of all sources.
   void getStats(SourceStats *Sum);

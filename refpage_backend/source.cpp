@@ -9,12 +9,9 @@ namespace {
 
 constexpr uptr MinWindowSize = 64UL << 10;
 
-// Errors that will not go away: the kernel lacks the call or a filter forbids
-// it.
-bool isPermanent(int Error) {
-  return Error == ENOSYS || Error == EPERM || Error == EACCES ||
-         Error == EINVAL || Error == ENOTSUP;
-}
+// Errors that will not go away: the kernel lacks the call. Others may come from
+// a race with a program that closes descriptors.
+bool isPermanent(int Error) { return Error == ENOSYS || Error == ENOTSUP; }
 
 } // namespace
 
@@ -42,7 +39,9 @@ Source::WindowWish Source::getWish(uptr Size) {
   constexpr uptr LargeWindow = 4UL << 20;
   constexpr uptr LargeWindowShare = 256;
   constexpr uptr GrowthFactor = 2;
-  Demand += Size;
+  // Far above any ideal that counts, far below an overflow of the product.
+  constexpr uptr MaxDemand = 1UL << 45;
+  Demand = scudo::Min(Demand + scudo::Min(Size, MaxDemand), MaxDemand);
   LargestBlock = scudo::Max(LargestBlock, Size);
   const uptr Most =
       scudo::Min(MaxWindowSize,
@@ -54,7 +53,7 @@ Source::WindowWish Source::getWish(uptr Size) {
   while (Ideal * Ideal < Demand * CostRatio)
     Ideal *= 2;
   if (Current == NoWindow)
-    return {Ideal, scudo::Min(Ideal, Largest)};
+    return {MinWindowSize, scudo::Min(Ideal, Largest)};
   return {scudo::Min(Ideal / GrowthFactor, Largest),
           scudo::Min(Ideal * 2, Largest)};
 }
@@ -91,9 +90,9 @@ void Source::tidy(u32 Index) {
   Window &W = Windows[Index];
   if (Index == Current || W.Mappers != 0)
     return;
-  if (W.Fd != -1) {
-    closeIfSame(W.Fd, W.Identity);
-    W.Fd = -1;
+  if (W.File.Fd != -1) {
+    closeIfSame(W.File.Fd, W.File.Identity);
+    W.File.Fd = -1;
   }
   if (W.Users == 0)
     W = Window();
@@ -116,7 +115,7 @@ int Source::makeWindow(uptr Size) {
   while (Slot != MaxWindows && Windows[Slot].Maker)
     Slot++;
   if (Slot == MaxWindows) {
-    closeIfSame(New.Fd, New.Identity);
+    closeIfSame(New.File.Fd, New.File.Identity);
     noteFailure(EMFILE);
     return EMFILE;
   }
@@ -183,29 +182,22 @@ void Source::finishMapping(u8 Index) {
 }
 
 void Source::release(u8 Index) {
+  // From a header that an overflow may have reached.
+  CHECK_LT(Index, MaxWindows);
   scudo::ScopedLock L(Mutex);
+  CHECK_NE(Windows[Index].Users, 0U);
   Windows[Index].Users--;
   tidy(Index);
 }
 
 void Source::reportLost(u8 Index) {
   scudo::ScopedLock L(Mutex);
-  if (Windows[Index].Fd == -1)
+  if (Windows[Index].File.Fd == -1)
     return;
-  Windows[Index].Fd = -1;
+  Windows[Index].File.Fd = -1;
   Counts.WindowsLost++;
   if (Current == Index)
     Current = NoWindow;
-}
-
-uptr Source::getWindowSize(u8 Index) {
-  scudo::ScopedLock L(Mutex);
-  return Windows[Index].Size;
-}
-
-Backend Source::getKind(u8 Index) {
-  scudo::ScopedLock L(Mutex);
-  return Windows[Index].Maker->Kind;
 }
 
 void Source::getStats(SourceStats *Stats) {

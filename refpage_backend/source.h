@@ -49,8 +49,6 @@ public:
   // released.
   void reportLost(u8 Index) EXCLUDES(Mutex);
 
-  uptr getWindowSize(u8 Index) EXCLUDES(Mutex);
-  Backend getKind(u8 Index) EXCLUDES(Mutex);
   void getStats(SourceStats *Stats) EXCLUDES(Mutex);
 
   // Around fork().

@@ -13,7 +13,7 @@ int mapWindow(const Window &W, uptr Base, uptr Size, bool *Lost) {
   int Error = 0;
   for (uptr Offset = 0; Offset < Size && !Error; Offset += W.Size) {
     const uptr Length = scudo::Min(W.Size, Size - Offset);
-    Error = mapFileOver(W.Fd, Base + Offset, Length);
+    Error = mapFileOver(W.File.Fd, Base + Offset, Length);
     if (Error)
       reserveHole(Base + Offset, Length);
   }

@@ -15,12 +15,11 @@ struct WindowMaker;
 
 struct Window {
   const WindowMaker *Maker = nullptr; // Null: the slot is free.
-  int Fd = -1;                        // -1: closed, or lost to the program.
+  KeptFile File;                      // Fd -1: closed, or lost to the program.
   uptr Size = 0;                      // Bytes that one mapping can span.
   uptr OwnMemory = 0;                 // Bytes the window itself takes.
-  FileIdentity Identity;
   u32 Users = 0;   // Blocks that view it, live or cached or being made.
-  u32 Mappers = 0; // Threads that are about to map Fd.
+  u32 Mappers = 0; // Threads that are about to map it.
 };
 
 // One way to get files of reference pages.
@@ -32,7 +31,7 @@ struct WindowMaker {
   // Makes a window of at least Size bytes that nothing can change any more,
   // with a parked descriptor. Returns 0 or an errno.
   int (*Make)(const Contents &Holds, uptr Size, Window *New);
-  // Whether W.Fd still is the file that Make() left there.
+  // Whether W.File still is the file that Make() left there.
   bool (*IsIntact)(const Window &W);
 };
 

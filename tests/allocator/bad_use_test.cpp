@@ -7,6 +7,7 @@
 
 #include <new>
 #include <signal.h>
+#include <sys/mman.h>
 
 using namespace refpage_test;
 
@@ -139,6 +140,24 @@ TEST_F(BadUseDeathTest, LinksOfTheBlockListAreChecked) {
         free(Unmapped);
       },
       "");
+}
+
+// What programs do with blocks and may: stacks with guard pages of their own.
+TEST(OwnProtectionTest, BlocksWithInaccessiblePagesCanBeFreed) {
+  for (size_t Size : {CachedSize, MiB, UnmappedSize}) {
+    for (int Round = 0; Round != 50; Round++) {
+      char *Ptr = static_cast<char *>(memalign(Page, Size));
+      ASSERT_NE(Ptr, nullptr);
+      memset(Ptr, 1, Size);
+      ASSERT_EQ(mprotect(Ptr + Size - 4 * Page, Page, PROT_NONE), 0);
+      if (Size == CachedSize) {
+        // It will be used again: that is the program's to undo, as ever.
+        ASSERT_EQ(mprotect(Ptr + Size - 4 * Page, Page, PROT_READ | PROT_WRITE),
+                  0);
+      }
+      free(Ptr);
+    }
+  }
 }
 
 TEST(GuardTest, BothSidesOfABlockAreInaccessible) {

@@ -177,6 +177,60 @@ TEST(ContentsTest, BlocksReusedAfterTheirMemoryWasReleased) {
   }
 }
 
+// Upstream's way to release at once what is freed.
+TEST(ContentsTest, BlocksReleasedWhenTheyAreFreed) {
+  constexpr int DecayTime = -100; // M_DECAY_TIME
+  for (size_t Size : {LargeSize, 300 * KiB, 500 * KiB}) {
+    void *Old[8];
+    for (void *&Ptr : Old) {
+      Ptr = malloc(Size);
+      useAll(Ptr);
+    }
+    ASSERT_EQ(mallopt(DecayTime, 0), 1);
+    for (void *Ptr : Old)
+      free(Ptr);
+    for (int Round = 0; Round != 3; Round++) {
+      void *Ptr = malloc(Size);
+      expectUsableIsPattern(Ptr, Size);
+      useAll(Ptr);
+      free(Ptr);
+      Ptr = calloc(1, Size);
+      expectZeros(Ptr, Size);
+      useAll(Ptr);
+      free(Ptr);
+    }
+    ASSERT_EQ(mallopt(DecayTime, 5000), 1);
+  }
+}
+
+TEST(ContentsTest, WhatWasCachedIsReleasedWhenTheIntervalBecomesZero) {
+  constexpr int DecayTime = -100; // M_DECAY_TIME
+  malloc_trim(0);
+  void *Blocks[20];
+  for (void *&Ptr : Blocks) {
+    Ptr = malloc(500 * KiB);
+    useAll(Ptr);
+  }
+  const size_t Full = getResidentBytes();
+  for (void *Ptr : Blocks)
+    free(Ptr);
+  ASSERT_EQ(mallopt(DecayTime, 0), 1);
+  free(malloc(200 * KiB));
+  EXPECT_LT(getResidentBytes(), Full - 8 * MiB);
+  ASSERT_EQ(mallopt(DecayTime, 5000), 1);
+}
+
+TEST(ContentsTest, SparseBlocksTakeNoMemory) {
+  if (!usesWindows())
+    GTEST_SKIP() << "every page is filled";
+  const size_t Before = getResidentBytes();
+  char *Ptr = static_cast<char *>(malloc(256 * MiB));
+  ASSERT_NE(Ptr, nullptr);
+  Ptr[128 * MiB] = 1;
+  EXPECT_LT(getResidentBytes(), Before + MiB);
+  free(Ptr);
+}
+
 // The model has learnt from the first blocks that all, or half, of a block gets
 // written; those that follow are made another way and must read the same.
 TEST(ContentsTest, BlocksOfASizeThatIsWrittenDensely) {

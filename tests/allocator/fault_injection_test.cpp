@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <string>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -52,6 +53,7 @@ struct Injection {
   int Failed = 0;
 };
 Injection Current;
+int FailOnlyCommand = 0; // Of fcntl; 0: any.
 
 bool shallFail(Call Which) {
   if (!Current.Armed || Which != Current.Which)
@@ -74,7 +76,9 @@ int __wrap_fcntl(int Fd, int Command, ...) {
   va_start(Arguments, Command);
   void *Argument = va_arg(Arguments, void *);
   va_end(Arguments);
-  return shallFail(Call::fcntl) ? -1 : __real_fcntl(Fd, Command, Argument);
+  const bool Meant = FailOnlyCommand == 0 || FailOnlyCommand == Command;
+  return Meant && shallFail(Call::fcntl) ? -1
+                                         : __real_fcntl(Fd, Command, Argument);
 }
 
 int __real_fstat(int Fd, struct stat *Status);
@@ -165,6 +169,7 @@ const Case Cases[] = {
     {Call::mprotect, "mprotect", ENOMEM},
     {Call::madvise, "madvise", EINVAL},
     {Call::madvise, "madvise", ENOMEM},
+    {Call::madvise, "madvise", EAGAIN},
     {Call::open, "open", EMFILE},
     {Call::open, "open", ENOENT},
     {Call::pread, "pread", EIO},
@@ -274,6 +279,28 @@ TEST_P(FaultInjectionTest, ABlockOrENOMEMAndNothingLost) {
   ASSERT_EQ(waitpid(Pid, &Status, 0), Pid);
   ASSERT_TRUE(WIFEXITED(Status)) << "signal " << WTERMSIG(Status);
   EXPECT_EQ(WEXITSTATUS(Status), 0);
+}
+
+// A file that could not be sealed is never a window.
+TEST(FaultInjectionSealTest, WithoutSealsNoWindow) {
+  Current = Injection();
+  Current.Which = Call::fcntl;
+  Current.Errno = EPERM;
+  Current.Nth = 1;
+  FailOnlyCommand = F_ADD_SEALS;
+  Current.Armed = true;
+  void *Ptr = malloc(4 * MiB);
+  Current.Armed = false;
+  FailOnlyCommand = 0;
+  ASSERT_NE(Ptr, nullptr);
+  if (usesWindows()) {
+    EXPECT_GT(Current.Failed, 0);
+  }
+  for (const MapLine &Line : readMaps())
+    EXPECT_EQ(Line.Name.find("scudo:refpage"), std::string::npos);
+  EXPECT_TRUE(listWindowDescriptors().empty());
+  expectPattern(Ptr, 0, 4 * MiB);
+  free(Ptr);
 }
 
 INSTANTIATE_TEST_SUITE_P(

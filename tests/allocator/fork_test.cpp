@@ -94,14 +94,4 @@ TEST(ForkTest, GrandchildrenWork) {
   });
 }
 
-TEST(ForkTest, ForkOfASparseBlockCopiesFewPageTables) {
-  // 1 GiB of which 1 % is written: seconds would mean that it was copied.
-  char *Ptr = static_cast<char *>(malloc(1024 * MiB));
-  ASSERT_NE(Ptr, nullptr);
-  for (size_t I = 0; I < 1024 * MiB; I += 100 * Page)
-    Ptr[I] = 1;
-  expectChildSucceeds([&] { EXPECT_EQ(Ptr[100 * Page], 1); });
-  free(Ptr);
-}
-
 } // namespace

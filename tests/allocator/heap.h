@@ -28,6 +28,14 @@ inline bool isFilled() {
   return refpage::getOptions().variant != refpage::Variant::Anon;
 }
 
+// Whether a sparse large block of a few MiB is made of windows.
+inline bool usesWindows() {
+  const refpage::Options &Asked = refpage::getOptions();
+  return Asked.variant == refpage::Variant::Refpage &&
+         Asked.backend != refpage::BackendRequest::Memset &&
+         Asked.pattern.Value != 0;
+}
+
 // Expects the pattern in [Ptr + From, Ptr + To), unless nothing is filled.
 inline void expectPattern(const void *Ptr, size_t From, size_t To) {
   if (isFilled()) {

@@ -5,7 +5,10 @@
 
 #include "tests/allocator/heap.h"
 
+#include <atomic>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -110,7 +113,41 @@ TEST_F(LostDescriptorTest, ClosedByAnotherThreadAllTheTime) {
   close_range(3, ~0U, 0);
 }
 
+// While windows are made, too: a program that closes everything and opens files
+// in one thread while another allocates.
+TEST_F(LostDescriptorTest, TheProgramsFilesAreNeverWrittenNorClosed) {
+  std::atomic<bool> Stop{false};
+  std::atomic<int> Damaged{0};
+  std::thread Opener([&] {
+    while (!Stop) {
+      close_range(3, ~0U, 0);
+      const int Fd = memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+      if (Fd == -1 || write(Fd, "own", 3) != 3)
+        continue;
+      for (int I = 0; I != 10; I++)
+        fcntl(Fd, F_DUPFD, 3);
+      usleep(100);
+      struct stat Status;
+      char Text[3];
+      if (fstat(Fd, &Status) == -1 || Status.st_size != 3 ||
+          pread(Fd, Text, 3, 0) != 3 || memcmp(Text, "own", 3) != 0 ||
+          pwrite(Fd, "own", 3, 0) != 3)
+        Damaged++;
+    }
+  });
+  for (int I = 0; I != 500; I++)
+    free(makeBlock());
+  Stop = true;
+  Opener.join();
+  EXPECT_EQ(Damaged, 0);
+  close_range(3, ~0U, 0);
+}
+
 TEST_F(LostDescriptorTest, WindowsAreParkedHighAndCloseOnExec) {
+  free(makeBlock());
+  if (usesWindows()) {
+    ASSERT_FALSE(listWindowDescriptors().empty());
+  }
   for (int Fd : listWindowDescriptors()) {
     EXPECT_GE(Fd, 900);
     EXPECT_EQ(fcntl(Fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
@@ -119,6 +156,10 @@ TEST_F(LostDescriptorTest, WindowsAreParkedHighAndCloseOnExec) {
 
 // Nothing in the process can change a reference page.
 TEST_F(LostDescriptorTest, WindowsCannotBeChanged) {
+  free(makeBlock());
+  if (usesWindows()) {
+    ASSERT_FALSE(listWindowDescriptors().empty());
+  }
   for (int Fd : listWindowDescriptors()) {
     EXPECT_EQ(pwrite(Fd, "X", 1, 0), -1);
     EXPECT_EQ(ftruncate(Fd, 0), -1);

@@ -4,9 +4,11 @@
 
 #include "tests/allocator/heap.h"
 
+#include <atomic>
 #include <errno.h>
 #include <limits.h>
 #include <new>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string>
@@ -16,7 +18,8 @@ using namespace refpage_test;
 
 namespace {
 
-constexpr size_t TooMuch = SIZE_MAX / 2 + 1;
+// Volatile: the compiler knows that nobody has so much.
+volatile size_t TooMuch = SIZE_MAX / 2 + 1;
 
 // The compiler knows what arguments make no sense; here they shall.
 size_t opaque(size_t Value) {
@@ -200,6 +203,37 @@ TEST(MallocFamilyTest, MallocTrimGivesMemoryBack) {
   const size_t Before = getResidentBytes();
   EXPECT_EQ(malloc_trim(0), 1);
   EXPECT_LT(getResidentBytes(), Before - 8 * MiB);
+}
+
+// malloc and free are no cancellation points, whatever they call inside.
+TEST(MallocFamilyTest, APendingCancellationWaits) {
+  pthread_t Thread;
+  static std::atomic<int> Stage;
+  Stage = 0;
+  ASSERT_EQ(pthread_create(&Thread, nullptr,
+                           [](void *) -> void * {
+                             while (Stage == 0)
+                               ;
+                             for (size_t Size : {300 * KiB, 4 * MiB, 40 * MiB})
+                               for (int I = 0; I != 20; I++) {
+                                 void *Ptr = malloc(Size);
+                                 memset(Ptr, 1, Size);
+                                 free(Ptr);
+                                 malloc_trim(0);
+                               }
+                             Stage = 2;
+                             pthread_testcancel();
+                             return nullptr;
+                           },
+                           nullptr),
+            0);
+  pthread_cancel(Thread);
+  Stage = 1;
+  void *Result;
+  pthread_join(Thread, &Result);
+  EXPECT_EQ(Stage, 2);
+  EXPECT_EQ(Result, PTHREAD_CANCELED);
+  free(malloc(4 * MiB));
 }
 
 TEST(NewDeleteTest, AllForms) {

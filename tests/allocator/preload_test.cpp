@@ -83,6 +83,13 @@ TEST(PreloadTest, BlocksReadAsThePattern) {
             "small 5a\nlarge 5a\ncalloc 00\nbad_alloc\n");
 }
 
+TEST(PreloadTest, AProgramCanReplaceThePlainOperatorsAlone) {
+  EXPECT_EQ(run("env LD_PRELOAD=$PWD/" + Library +
+                " tests/allocator/replaced_operators 2>&1")
+                .Output,
+            "5 news, 5 deletes\n");
+}
+
 TEST(PreloadTest, ScudoOptionsKeepWorking) {
   setenv("SCUDO_OPTIONS", "zero_contents=true", 1);
   EXPECT_EQ(runPreloaded("").Output,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "platform/mapping.h"
-#include "platform/sealed_memfd.h"
 #include "tests/support/memory.h"
 
 #include "gtest/gtest.h"
@@ -49,8 +48,7 @@ TEST_F(MappingTest, DiscardedPagesReadAsZero) {
 
 TEST_F(MappingTest, AFileMappedOverIsPrivate) {
   int Fd;
-  ASSERT_EQ(createMemfd("test", 2 * Page, &Fd), 0);
-  ASSERT_EQ(writePattern(Fd, 2 * Page, 0x4141414141414141), 0);
+  ASSERT_NE(Fd = makePatternFile(2 * Page, 0x4141414141414141), -1);
   ASSERT_EQ(mapFileOver(Fd, Base, 2 * Page), 0);
   bytes()[0] = 'B';
   char Byte;
@@ -58,7 +56,7 @@ TEST_F(MappingTest, AFileMappedOverIsPrivate) {
   EXPECT_EQ(Byte, 'A');
   ASSERT_EQ(discardPages(Base, Page), 0);
   EXPECT_EQ(bytes()[0], 'A');
-  discardMemfd(Fd);
+  close(Fd);
 }
 
 TEST_F(MappingTest, PopulateMakesPagesResident) {

@@ -2,7 +2,7 @@
 
 #include "platform/mapping.h"
 #include "platform/pagemap.h"
-#include "platform/sealed_memfd.h"
+#include "tests/support/memory.h"
 
 #include "gtest/gtest.h"
 
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 using namespace refpage;
+using namespace refpage_test;
 
 namespace {
 
@@ -25,14 +26,13 @@ constexpr uptr NumPages = 1000; // Several reads of the file.
 class PagemapTest : public testing::Test {
 protected:
   void SetUp() override {
-    ASSERT_EQ(createMemfd("test", NumPages * Page, &Fd), 0);
-    ASSERT_EQ(writePattern(Fd, NumPages * Page, 0x4141414141414141), 0);
+    ASSERT_NE(Fd = makePatternFile(NumPages * Page, 0x4141414141414141), -1);
     ASSERT_EQ(reserveMemory(NumPages * Page, &Base), 0);
     ASSERT_EQ(mapFileOver(Fd, Base, NumPages * Page), 0);
   }
   void TearDown() override {
     unmapMemory(Base, NumPages * Page);
-    discardMemfd(Fd);
+    close(Fd);
     Reader.close();
   }
   void write(uptr PageNumber) { byteOf(PageNumber) = 1; }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "platform/parked_fd.h"
-#include "platform/sealed_memfd.h"
 #include "tests/support/memory.h"
 
 #include "gtest/gtest.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,8 +17,8 @@ using namespace refpage_test;
 namespace {
 
 int makeFile() {
-  int Fd = -1;
-  EXPECT_EQ(createMemfd("test", 4096, &Fd), 0);
+  const int Fd = memfd_create("test", MFD_CLOEXEC);
+  EXPECT_NE(Fd, -1);
   return Fd;
 }
 

@@ -43,6 +43,22 @@ TEST_F(KeptStderrTest, OutlivesTheProgramsClose) {
   EXPECT_EQ(readPipe(Pipe[0]), "text");
 }
 
+TEST_F(KeptStderrTest, IsNotWrittenToAFileOfTheProgram) {
+  KeptStderr Kept;
+  Kept.keep();
+  int Own[2];
+  ASSERT_EQ(pipe(Own), 0);
+  // All closed, and descriptor 2 is a file of the program's now.
+  dup2(Own[1], 2);
+  for (int Number = 900; Number != 1024; Number++)
+    close(Number);
+  Kept.write("text", 4);
+  close(Own[1]);
+  dup2(Pipe[1], 2);
+  EXPECT_EQ(readPipe(Own[0]), "");
+  close(Own[0]);
+}
+
 TEST_F(KeptStderrTest, FallsBackToDescriptorTwo) {
   KeptStderr NeverKept;
   NeverKept.write("text", 4);

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,12 +25,13 @@ constexpr u64 Pattern = 0x0123456789abcdef;
 class SealedMemfdTest : public testing::Test {
 protected:
   void SetUp() override {
-    ASSERT_EQ(createMemfd("test", Size, &Fd), 0);
-    ASSERT_EQ(writePattern(Fd, Size, Pattern), 0);
-    ASSERT_EQ(sealMemfd(Fd), 0);
+    ASSERT_EQ(Memfd.create("test", Size), 0);
+    ASSERT_EQ(Memfd.write(Size, Pattern), 0);
+    ASSERT_EQ(Memfd.seal(), 0);
+    Fd = Memfd.getFd();
   }
-  void TearDown() override { discardMemfd(Fd); }
 
+  MemfdInMaking Memfd;
   int Fd = -1;
 };
 
@@ -112,37 +115,92 @@ TEST_F(SealedMemfdTest, PrivateViewsCanStillBeWritten) {
   munmap(P, Size);
 }
 
-TEST(MemfdTest, CannotBeSealedWhileItCanBeWritten) {
-  int Fd;
-  ASSERT_EQ(createMemfd("test", Size, &Fd), 0);
-  void *P = mmap(nullptr, Size, PROT_READ | PROT_WRITE, MAP_SHARED, Fd, 0);
+TEST(MemfdInMakingTest, CannotBeSealedWhileItCanBeWritten) {
+  MemfdInMaking Memfd;
+  ASSERT_EQ(Memfd.create("test", Size), 0);
+  void *P = mmap(nullptr, Size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                 Memfd.getFd(), 0);
   ASSERT_NE(P, MAP_FAILED);
-  EXPECT_EQ(sealMemfd(Fd), EBUSY);
+  EXPECT_EQ(Memfd.seal(), EBUSY);
   munmap(P, Size);
-  EXPECT_EQ(sealMemfd(Fd), 0);
-  discardMemfd(Fd);
+  EXPECT_EQ(Memfd.seal(), 0);
 }
 
-TEST(MemfdTest, TakesSizesThatAreNotWholeChunks) {
-  for (uptr Odd : {uptr(8), uptr(4096 - 8), uptr(4096 + 8),
-                   uptr(64 * 4096 + 24), uptr(65 * 4096 - 8)}) {
-    int Fd;
-    ASSERT_EQ(createMemfd("test", Odd, &Fd), 0);
-    ASSERT_EQ(writePattern(Fd, Odd, Pattern), 0);
+TEST(MemfdInMakingTest, TakesSizesThatAreNotWholeChunks) {
+  for (uptr Odd : {uptr(8), uptr(4096 - 8), uptr(65536 - 8), uptr(65536 + 8),
+                   uptr(64 * 65536 + 24), uptr(65 * 65536 - 8)}) {
+    MemfdInMaking Memfd;
+    ASSERT_EQ(Memfd.create("test", Odd), 0);
+    ASSERT_EQ(Memfd.write(Odd, Pattern), 0);
     struct stat Status;
-    ASSERT_EQ(fstat(Fd, &Status), 0);
+    ASSERT_EQ(fstat(Memfd.getFd(), &Status), 0);
     EXPECT_EQ(static_cast<uptr>(Status.st_size), Odd);
     std::string Text(Odd, '\0');
-    ASSERT_EQ(pread(Fd, &Text[0], Odd, 0), static_cast<ssize_t>(Odd));
+    ASSERT_EQ(pread(Memfd.getFd(), &Text[0], Odd, 0),
+              static_cast<ssize_t>(Odd));
     for (uptr I = 0; I != Odd; I += sizeof(u64))
-      EXPECT_EQ(memcmp(&Text[I], &Pattern, sizeof(u64)), 0) << Odd << " " << I;
-    discardMemfd(Fd);
+      ASSERT_EQ(memcmp(&Text[I], &Pattern, sizeof(u64)), 0) << Odd << " " << I;
   }
 }
 
-TEST(MemfdTest, WritePatternReportsTheError) {
-  EXPECT_EQ(writePattern(-1, 8, 0), EBADF);
-  EXPECT_EQ(sealMemfd(-1), EBADF);
+TEST(MemfdInMakingTest, IsParkedFromTheStart) {
+  MemfdInMaking Memfd;
+  ASSERT_EQ(Memfd.create("test", Size), 0);
+  EXPECT_GE(Memfd.getFd(), 900);
+  EXPECT_EQ(fcntl(Memfd.getFd(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+
+TEST(MemfdInMakingTest, IsClosedUnlessReleased) {
+  const size_t Before = listDescriptors().size();
+  {
+    MemfdInMaking Memfd;
+    ASSERT_EQ(Memfd.create("test", Size), 0);
+    EXPECT_EQ(listDescriptors().size(), Before + 1);
+  }
+  EXPECT_EQ(listDescriptors().size(), Before);
+  KeptFile Kept;
+  {
+    MemfdInMaking Memfd;
+    ASSERT_EQ(Memfd.create("test", Size), 0);
+    Kept = Memfd.release();
+  }
+  EXPECT_TRUE(isSameFile(Kept.Fd, Kept.Identity));
+  closeIfSame(Kept.Fd, Kept.Identity);
+}
+
+// The program took the number for a file of its own: nothing is done to that.
+TEST(MemfdInMakingTest, AnotherFileOnTheNumberIsNotTouched) {
+  char Name[] = "/tmp/refpage_test_XXXXXX";
+  const int Own = mkstemp(Name);
+  ASSERT_NE(Own, -1);
+  unlink(Name);
+  ASSERT_EQ(write(Own, "own", 3), 3);
+  int Number;
+  {
+    MemfdInMaking Memfd;
+    ASSERT_EQ(Memfd.create("test", Size), 0);
+    Number = Memfd.getFd();
+    ASSERT_EQ(dup2(Own, Number), Number);
+    EXPECT_EQ(Memfd.write(Size, Pattern), EBADF);
+    EXPECT_EQ(Memfd.seal(), EBADF);
+  }
+  EXPECT_EQ(describeDescriptor(Number), describeDescriptor(Own));
+  struct stat Status;
+  ASSERT_EQ(fstat(Own, &Status), 0);
+  EXPECT_EQ(Status.st_size, 3);
+  close(Number);
+  close(Own);
+}
+
+TEST(MemfdInMakingTest, NothingIsMadeAboveTheFileSizeLimit) {
+  rlimit Old;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &Old), 0);
+  rlimit Small = Old;
+  Small.rlim_cur = Size - 1;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &Small), 0);
+  MemfdInMaking Memfd;
+  EXPECT_EQ(Memfd.create("test", Size), EFBIG);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &Old), 0);
 }
 
 } // namespace

@@ -7,10 +7,12 @@
 
 #include "gtest/gtest.h"
 
+#include <atomic>
 #include <errno.h>
 #include <fcntl.h>
 #include <memory>
 #include <sys/resource.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace refpage;
@@ -30,7 +32,7 @@ protected:
   void TearDown() override {
     if (!Subject)
       return;
-    Subject->forget(Size, B);
+    Subject->forget(B);
     Subject->close();
     unmapMemory(Base, Size);
     EXPECT_TRUE(listWindowDescriptors().empty());
@@ -188,7 +190,7 @@ TEST_F(BackendsTest, AReusedDescriptorIsNoticedAndItsFileNeverShown) {
   // And the program's descriptor still is the program's.
   EXPECT_EQ(describeDescriptor(Windows[0]), describeDescriptor(Own));
 
-  Subject->forget(Size, SecondBacking);
+  Subject->forget(SecondBacking);
   unmapMemory(Second, Size);
   close(Windows[0]);
   close(Own);
@@ -228,6 +230,58 @@ TEST_F(BackendsTest, NoMemoryIsReported) {
   EXPECT_EQ(Other.commit(HugeBase, Huge, {}, 0, &HugeBacking), ENOMEM);
   EXPECT_EQ(errno, 0);
   unmapMemory(HugeBase, Huge);
+}
+
+// What is expected of a size is no reason against what the user asks for, and
+// counts no mappings.
+TEST_F(BackendsTest, WindowsThatAreAskedForAreWindowsWhole) {
+  make(BackendRequest::Memfd, Pattern, Size);
+  EXPECT_EQ(B.Kind, Backend::MemfdWindow);
+  EXPECT_EQ(B.FilledBytes, 0U);
+  const BackendStats Stats = stats();
+  EXPECT_EQ(Stats.Reasons[index(Reason::Requested)], 1U);
+  EXPECT_EQ(Stats.Reasons[index(Reason::SparseUse)], 0U);
+}
+
+TEST_F(BackendsTest, FrontsDoNotUseUpTheMappings) {
+  make(BackendRequest::Auto, Pattern, Size - Page);
+  for (int I = 0; I != 1000; I++) {
+    uptr Other;
+    Backing OtherBacking;
+    ASSERT_EQ(reserveMemory(Size, &Other), 0);
+    ASSERT_EQ(Subject->commit(Other, Size, Pattern, Size - Page, &OtherBacking),
+              0);
+    ASSERT_EQ(OtherBacking.Kind, Backend::MemfdWindow);
+    Subject->forget(OtherBacking);
+    unmapMemory(Other, Size);
+  }
+  EXPECT_EQ(stats().Reasons[index(Reason::MappingBudget)], 0U);
+}
+
+// Around a fork nothing may be in the middle of anything.
+TEST_F(BackendsTest, WaitWhileDisabled) {
+  make(BackendRequest::Auto, Pattern);
+  Subject->disable();
+  std::atomic<int> Done{0};
+  std::thread Committer([&] {
+    uptr Other;
+    Backing OtherBacking;
+    reserveMemory(Size, &Other);
+    Subject->commit(Other, Size, Pattern, 0, &OtherBacking);
+    Done++;
+    Subject->forget(OtherBacking);
+    unmapMemory(Other, Size);
+  });
+  std::thread Restorer([&] {
+    Subject->restore(Base, Size, Pattern, false, &B);
+    Done++;
+  });
+  usleep(100000);
+  EXPECT_EQ(Done, 0);
+  Subject->enable();
+  Committer.join();
+  Restorer.join();
+  EXPECT_EQ(Done, 2);
 }
 
 // Invariant 8: what is reported is what is so.
@@ -279,8 +333,8 @@ TEST_F(BackendsTest, StatsNameTheBackendAfterAFallback) {
 TEST(MappingBudgetTest, WindowsStopAtTheirShareAndGetItBack) {
   Backends Subject;
   Subject.init(BackendRequest::Auto, 64UL << 10);
-  // More than the whole share: 1 GiB and 1 MiB in windows of 64 KiB.
-  constexpr uptr Large = (1UL << 30) + MiB;
+  // The whole share: 1 GiB in windows of 64 KiB.
+  constexpr uptr Large = 1UL << 30;
   uptr LargeBase;
   uptr Base;
   Backing LargeBacking;
@@ -292,15 +346,15 @@ TEST(MappingBudgetTest, WindowsStopAtTheirShareAndGetItBack) {
   ASSERT_EQ(reserveMemory(MiB, &Base), 0);
   ASSERT_EQ(Subject.commit(Base, MiB, Pattern, 0, &B), 0);
   EXPECT_EQ(B.Kind, Backend::Memset);
-  Subject.forget(MiB, B);
+  Subject.forget(B);
   unmapMemory(Base, MiB);
 
-  Subject.forget(Large, LargeBacking);
+  Subject.forget(LargeBacking);
   unmapMemory(LargeBase, Large);
   ASSERT_EQ(reserveMemory(MiB, &Base), 0);
   ASSERT_EQ(Subject.commit(Base, MiB, Pattern, 0, &B), 0);
   EXPECT_EQ(B.Kind, Backend::MemfdWindow);
-  Subject.forget(MiB, B);
+  Subject.forget(B);
   unmapMemory(Base, MiB);
   Subject.close();
 }

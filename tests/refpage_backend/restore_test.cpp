@@ -3,12 +3,12 @@
 #include "refpage_backend/restore.h"
 
 #include "platform/mapping.h"
-#include "platform/sealed_memfd.h"
 #include "tests/support/memory.h"
 
 #include "gtest/gtest.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 using namespace refpage;
 using namespace refpage_test;
@@ -22,14 +22,13 @@ constexpr u64 Pattern = 0x0123456789abcdef;
 class RestoreTest : public testing::Test {
 protected:
   void SetUp() override {
-    ASSERT_EQ(createMemfd("test", Size, &Fd), 0);
-    ASSERT_EQ(writePattern(Fd, Size, Pattern), 0);
+    ASSERT_NE(Fd = makePatternFile(Size, Pattern), -1);
     ASSERT_EQ(reserveMemory(Size, &Base), 0);
     ASSERT_EQ(mapFileOver(Fd, Base, Size), 0);
   }
   void TearDown() override {
     unmapMemory(Base, Size);
-    discardMemfd(Fd);
+    close(Fd);
     Pages.close();
   }
   void write(uptr PageNumber) {

@@ -64,9 +64,9 @@ TEST_F(SourceTest, WindowsAreSealedAndHoldTheContents) {
   u8 Index;
   ASSERT_EQ(Subject.acquire(MiB, &W, &Index), 0);
   std::vector<u64> Words(W.Size / sizeof(u64));
-  ASSERT_EQ(pread(W.Fd, Words.data(), W.Size, 0), static_cast<ssize_t>(W.Size));
+  ASSERT_EQ(pread(W.File.Fd, Words.data(), W.Size, 0), static_cast<ssize_t>(W.Size));
   EXPECT_EQ(findNotPattern(Words.data(), 0, W.Size, Pattern), -1);
-  EXPECT_EQ(pwrite(W.Fd, "x", 1, 0), -1);
+  EXPECT_EQ(pwrite(W.File.Fd, "x", 1, 0), -1);
   EXPECT_EQ(errno, EPERM);
   Subject.finishMapping(Index);
   Subject.release(Index);
@@ -128,10 +128,22 @@ TEST_F(SourceTest, AWindowInUseCountsAfterItIsReplaced) {
   Subject.getStats(&Stats);
   EXPECT_EQ(Stats.WindowsNow, 2U);
   EXPECT_EQ(Stats.OwnMemory, 4 * MiB + W.Size);
-  EXPECT_EQ(Subject.getWindowSize(Index), W.Size);
   Subject.release(Index);
   Subject.getStats(&Stats);
   EXPECT_EQ(Stats.WindowsNow, 1U);
+}
+
+// The descriptor of a window stays while a thread is about to map it.
+TEST_F(SourceTest, AWindowThatIsBeingMappedStaysOpen) {
+  Window W;
+  u8 Index;
+  ASSERT_EQ(Subject.acquire(64 * KiB, &W, &Index), 0);
+  for (int I = 0; I != 2000; I++)
+    use(4 * MiB);
+  EXPECT_TRUE(W.Maker->IsIntact(W));
+  Subject.finishMapping(Index);
+  EXPECT_FALSE(W.Maker->IsIntact(W));
+  Subject.release(Index);
 }
 
 TEST_F(SourceTest, AnErrorThatStaysIsNotTriedAgain) {
@@ -167,19 +179,19 @@ TEST_F(SourceTest, ALostWindowIsMadeAgainAndTheNumberIsLeftAlone) {
   ASSERT_EQ(Subject.acquire(MiB, &W, &Index), 0);
   int Other[2];
   ASSERT_EQ(pipe(Other), 0);
-  ASSERT_EQ(dup2(Other[0], W.Fd), W.Fd);
+  ASSERT_EQ(dup2(Other[0], W.File.Fd), W.File.Fd);
   EXPECT_FALSE(W.Maker->IsIntact(W));
   Subject.reportLost(Index);
   Subject.finishMapping(Index);
   Subject.release(Index);
   EXPECT_NE(use(MiB), 0U);
   // Still the program's.
-  EXPECT_EQ(describeDescriptor(W.Fd), describeDescriptor(Other[0]));
+  EXPECT_EQ(describeDescriptor(W.File.Fd), describeDescriptor(Other[0]));
   SourceStats Stats;
   Subject.getStats(&Stats);
   EXPECT_EQ(Stats.WindowsLost, 1U);
   EXPECT_EQ(Stats.WindowsMade, 2U);
-  close(W.Fd);
+  close(W.File.Fd);
   close(Other[0]);
   close(Other[1]);
 }
@@ -194,6 +206,55 @@ TEST_F(SourceTest, ManyThreadsShareOneWindow) {
   for (std::thread &T : Threads)
     T.join();
   EXPECT_EQ(MakeCalls, 1);
+}
+
+// What a program with many threads does when it has closed all descriptors.
+TEST_F(SourceTest, ThreadsThatFindNoWindowMakeOne) {
+  for (int I = 0; I != 2000; I++)
+    use(4 * MiB);
+  for (int Loss = 0; Loss != 3; Loss++) {
+    Window W;
+    u8 Index;
+    ASSERT_EQ(Subject.acquire(4 * MiB, &W, &Index), 0);
+    Subject.reportLost(Index);
+    Subject.finishMapping(Index);
+    Subject.release(Index);
+    close(W.File.Fd);
+    const int Before = MakeCalls;
+    std::vector<std::thread> Threads;
+    for (int T = 0; T != 8; T++)
+      Threads.emplace_back([&] { EXPECT_NE(use(4 * MiB), 0U); });
+    for (std::thread &T : Threads)
+      T.join();
+    EXPECT_EQ(MakeCalls, Before + 1);
+  }
+}
+
+TEST_F(SourceTest, AnyDemandIsTaken) {
+  for (int I = 0; I != 300; I++)
+    EXPECT_NE(use(1UL << 40), 0U);
+  EXPECT_NE(use(~0UL >> 1), 0U);
+  EXPECT_NE(use(~0UL >> 1), 0U);
+}
+
+TEST_F(SourceTest, AnErrorThatARaceCanGiveIsTriedAgain) {
+  for (int Error : {EINVAL, EBADF, EPERM}) {
+    MakeError = Error;
+    EXPECT_EQ(use(64 * KiB), 0U);
+    MakeError = 0;
+    uptr Size = 0;
+    for (int I = 0; I != 10 && Size == 0; I++)
+      Size = use(64 * KiB);
+    EXPECT_NE(Size, 0U) << Error;
+    // Lost again, for the next error.
+    Window W;
+    u8 Index;
+    ASSERT_EQ(Subject.acquire(64 * KiB, &W, &Index), 0);
+    Subject.reportLost(Index);
+    Subject.finishMapping(Index);
+    Subject.release(Index);
+    close(W.File.Fd);
+  }
 }
 
 TEST_F(SourceTest, TheNextMakerIsTriedWhenOneFails) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 namespace refpage_test {
@@ -36,6 +37,12 @@ ptrdiff_t findNotPattern(const void *Ptr, size_t From, size_t To,
     if (Bytes[I] != patternByteAt(Pattern, Bytes + I))
       return static_cast<ptrdiff_t>(I);
   return -1;
+}
+
+int makePatternFile(size_t Size, uint64_t Pattern) {
+  const int Fd = memfd_create("test", MFD_CLOEXEC);
+  const std::vector<uint64_t> Words(Size / sizeof(Pattern), Pattern);
+  return write(Fd, Words.data(), Size) == static_cast<ssize_t>(Size) ? Fd : -1;
 }
 
 std::vector<MapLine> readMaps() {

@@ -21,6 +21,10 @@ uint8_t patternByteAt(uint64_t Pattern, const volatile void *Address);
 ptrdiff_t findNotPattern(const void *Ptr, size_t From, size_t To,
                          uint64_t Pattern);
 
+// A memory file of Size bytes, a multiple of 8, full of the pattern; -1 if it
+// cannot be made.
+int makePatternFile(size_t Size, uint64_t Pattern);
+
 // A line of /proc/self/maps.
 struct MapLine {
   uintptr_t Start;

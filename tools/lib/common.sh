@@ -69,9 +69,15 @@ library=$root/bazel-bin/allocator/libscudo_refpage.so
 
 # build_library: silent when it is up to date, all chatter on stderr.
 build_library() {
-  run_bazel build --noblock_for_lock --check_up_to_date "$library_target" \
-    >/dev/null 2>&1 && return
-  say "building the allocator"
-  run_bazel build "$library_target" >&2 ||
-    die "the build failed, Bazel's report is above"
+  if ! run_bazel build --noblock_for_lock --check_up_to_date "$library_target" \
+    >/dev/null 2>&1; then
+    say "building the allocator"
+    run_bazel build "$library_target" >&2 ||
+      die "the build failed, Bazel's report is above"
+  fi
+  # In a checkout that it may not write, Bazel leaves bazel-bin as it was.
+  [[ -w $root ]] ||
+    library=$(run_bazel info bazel-bin 2>/dev/null)/${library##*/bazel-bin/}
+  # The dynamic linker would only warn, and the program run without it.
+  [[ -r $library ]] || die "cannot read $library"
 }

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Keeps a thread from being cancelled over a scope. malloc() and free() are no
+// cancellation points, but open(), pread() and other calls in them are, and a
+// thread that ended there would leave locks behind.
+
+#ifndef REFPAGE_PLATFORM_SCOPED_NO_CANCEL_H_
+#define REFPAGE_PLATFORM_SCOPED_NO_CANCEL_H_
+
+#include <pthread.h>
+
+namespace refpage {
+
+class ScopedNoCancel {
+public:
+  ScopedNoCancel() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &Saved); }
+  ~ScopedNoCancel() { pthread_setcancelstate(Saved, nullptr); }
+  ScopedNoCancel(const ScopedNoCancel &) = delete;
+  void operator=(const ScopedNoCancel &) = delete;
+
+private:
+  int Saved;
+};
+
+} // namespace refpage
+
+#endif // REFPAGE_PLATFORM_SCOPED_NO_CANCEL_H_
