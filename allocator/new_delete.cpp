@@ -77,14 +77,18 @@ HIDDEN void refpage_own_delete(void *Ptr) noexcept ALIAS("_ZdlPv");
 using NewFunction = void *(size_t);
 using DeleteFunction = void(void *) noexcept;
 
-// nullptr: the operator is ours.
+// The function at Visible, unless that is Ours: then nullptr. The compiler takes
+// a definition that it sees for the one that will be called, which for a symbol
+// that can be interposed is not so; it must not know where Visible is from.
+template <typename T> ALWAYS_INLINE T *unlessOurs(T *Visible, T *Ours) {
+  __asm__("" : "+r"(Visible));
+  return LIKELY(Visible == Ours) ? nullptr : Visible;
+}
 NewFunction *getReplacedNew() {
-  NewFunction *Visible = &::operator new;
-  return LIKELY(Visible == &refpage_own_new) ? nullptr : Visible;
+  return unlessOurs<NewFunction>(&::operator new, &refpage_own_new);
 }
 DeleteFunction *getReplacedDelete() {
-  DeleteFunction *Visible = &::operator delete;
-  return LIKELY(Visible == &refpage_own_delete) ? nullptr : Visible;
+  return unlessOurs<DeleteFunction>(&::operator delete, &refpage_own_delete);
 }
 
 uptr asSize(std::align_val_t Alignment) { return static_cast<uptr>(Alignment); }

@@ -70,7 +70,8 @@ bool Source::mayTryAgain() {
 }
 
 void Source::noteFailure(int Error) {
-  constexpr u32 MaxLogSkip = 10;
+  // A try that fails costs some 10 us: little in 64 blocks.
+  constexpr u32 MaxLogSkip = 6;
   LastError = Error;
   CallsToSkip = 1U << scudo::Min(Failures++, MaxLogSkip);
 }

@@ -98,7 +98,11 @@ int __wrap_getrlimit(int Which, struct rlimit *Limit) {
 
 int __real_madvise(void *Address, size_t Size, int Advice);
 int __wrap_madvise(void *Address, size_t Size, int Advice) {
-  return shallFail(Call::madvise) ? -1 : __real_madvise(Address, Size, Advice);
+  // Upstream repeats MADV_DONTNEED for as long as that is the answer.
+  const bool Meant = Current.Errno != EAGAIN || Advice != MADV_DONTNEED;
+  return Meant && shallFail(Call::madvise)
+             ? -1
+             : __real_madvise(Address, Size, Advice);
 }
 
 int __real_memfd_create(const char *Name, unsigned Flags);
