@@ -187,7 +187,8 @@ public:
         "Stats: MapAllocatorCache: EntriesCount: %d, "
         "MaxEntriesCount: %u, MaxEntrySize: %zu, ReleaseToOsIntervalMs = %d\n",
         EntriesCount, scudo::atomic_load_relaxed(&MaxEntriesCount),
-        scudo::atomic_load_relaxed(&MaxEntrySize), Interval >= 0 ? Interval : -1);
+        scudo::atomic_load_relaxed(&MaxEntrySize),
+        Interval >= 0 ? Interval : -1);
     Str->append("Stats: CacheRetrievalStats: SuccessRate: %u/%u "
                 "(%zu.%02zu%%)\n",
                 SuccessfulRetrieves, CallsToRetrieve, Integral, Fractional);
@@ -215,8 +216,7 @@ private:
       if (!E.isValid() || E.WasDiscarded)
         continue;
       if (E.Time <= Time)
-        E.WasDiscarded =
-            Pages.discard(E.Span.CommitBase, E.Span.CommitSize);
+        E.WasDiscarded = Pages.discard(E.Span.CommitBase, E.Span.CommitSize);
       else
         OldestTime = scudo::Min(OldestTime, E.Time);
     }

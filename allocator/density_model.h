@@ -16,14 +16,14 @@ namespace refpage {
 // Learns the front of the blocks of a size: the bytes from the start that every
 // block looked at had written. To give those plain anonymous pages, filled at
 // once, costs less than to copy each from a window at a fault. It is a bet: if
-// a block is then used less than those before it, its front takes memory that it
-// would not have taken. Nothing is bet on pages behind the first gap, so that
-// sparse blocks stay sparse, and large fronts need more evidence.
+// a block is then used less than those before it, its front takes memory that
+// it would not have taken. Nothing is bet on pages behind the first gap, so
+// that sparse blocks stay sparse, and large fronts need more evidence.
 //
 // What is looked at are blocks that were made of windows alone: the kernel says
-// which of their pages were written, and nothing in them is read. (A program may
-// free a block in which it has made pages inaccessible.) So that what was learnt
-// can be unlearnt, one block in sixteen is made of windows in any case.
+// which of their pages were written, and nothing in them is read. (A program
+// may free a block in which it has made pages inaccessible.) So that what was
+// learnt can be unlearnt, one block in sixteen is made of windows in any case.
 //
 // Thread-safe without locks; when two threads observe a size at once, one of
 // the observations can be lost.

@@ -41,8 +41,7 @@ extern "C" void refpage_heap_ready() {
 namespace {
 
 void *allocateAligned(uptr Alignment, uptr Size) {
-  void *Ptr =
-      TheHeap.allocate(Size, scudo::Chunk::Origin::Memalign, Alignment);
+  void *Ptr = TheHeap.allocate(Size, scudo::Chunk::Origin::Memalign, Alignment);
   reportAllocation(Ptr, Size); // Upstream's hook for debug builds.
   return scudo::setErrnoOnNull(Ptr);
 }

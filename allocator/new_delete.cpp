@@ -66,9 +66,9 @@ ALWAYS_INLINE void deallocate(void *Ptr, Origin From, uptr Size = 0,
   TheHeap.deallocate(Ptr, From, Size, Alignment);
 }
 
-// A program may replace the plain forms alone; the others then go to its own, as
-// the language says and libstdc++ does. Seen from here its operators come before
-// ours. These are other names of ours, which stay ours.
+// A program may replace the plain forms alone; the others then go to its own,
+// as the language says and libstdc++ does. Seen from here its operators come
+// before ours. These are other names of ours, which stay ours.
 extern "C" {
 HIDDEN void *refpage_own_new(size_t Size) ALIAS("_Znwm");
 HIDDEN void refpage_own_delete(void *Ptr) noexcept ALIAS("_ZdlPv");
@@ -77,9 +77,10 @@ HIDDEN void refpage_own_delete(void *Ptr) noexcept ALIAS("_ZdlPv");
 using NewFunction = void *(size_t);
 using DeleteFunction = void(void *) noexcept;
 
-// The function at Visible, unless that is Ours: then nullptr. The compiler takes
-// a definition that it sees for the one that will be called, which for a symbol
-// that can be interposed is not so; it must not know where Visible is from.
+// The function at Visible, unless that is Ours: then nullptr. The compiler
+// takes a definition that it sees for the one that will be called, which for a
+// symbol that can be interposed is not so; it must not know where Visible is
+// from.
 template <typename T> ALWAYS_INLINE T *unlessOurs(T *Visible, T *Ours) {
   __asm__("" : "+r"(Visible));
   return LIKELY(Visible == Ours) ? nullptr : Visible;

@@ -166,7 +166,8 @@ void readPair(Word Pair, Options *Result, OptionComplaint Complain) {
   const uptr NameLength =
       static_cast<uptr>(static_cast<const char *>(Equals) - Pair.Start);
   const Word Key = {Pair.Start, NameLength};
-  const Word Value = {Pair.Start + NameLength + 1, Pair.Length - NameLength - 1};
+  const Word Value = {Pair.Start + NameLength + 1,
+                      Pair.Length - NameLength - 1};
 #define REFPAGE_OPTION(Type, Name, Default, Description)                       \
   if (Key.is(#Name)) {                                                         \
     readValue(#Name, Description, Value, &Result->Name, Complain);             \
@@ -185,8 +186,7 @@ void complainOnStderr(const char *Text) {
 
 } // namespace
 
-void parseOptions(const char *Text, Options *Result,
-                  OptionComplaint Complain) {
+void parseOptions(const char *Text, Options *Result, OptionComplaint Complain) {
   if (!Text)
     return;
   while (*Text) {
@@ -217,9 +217,8 @@ const Options &getOptions() {
   static scudo::atomic_u32 Progress;
   if (scudo::atomic_load(&Progress, scudo::memory_order_acquire) == Read)
     return ProcessOptions;
-  if (scudo::atomic_compare_exchange_strong(&Progress, Unread, Reading,
-                                            scudo::memory_order_acquire) ==
-      Unread) {
+  if (scudo::atomic_compare_exchange_strong(
+          &Progress, Unread, Reading, scudo::memory_order_acquire) == Unread) {
     parseOptions(getTrustedEnv("REFPAGE_OPTIONS"), &ProcessOptions,
                  complainOnStderr);
     if (ProcessOptions.help)

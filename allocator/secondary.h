@@ -279,12 +279,12 @@ void Secondary<Config>::getStats(scudo::ScopedString *Str) {
   {
     scudo::ScopedLock L(Mutex);
     // Upstream's words, for tools that read them.
-    Str->append("Stats: MapAllocator: allocated %u times (%zuK), freed %u times "
-                "(%zuK), remains %u (%zuK) max %zuM, Fragmented %zuK\n",
-                NumberOfAllocs, AllocatedBytes >> 10, NumberOfFrees,
-                FreedBytes >> 10, NumberOfAllocs - NumberOfFrees,
-                (AllocatedBytes - FreedBytes) >> 10, LargestSize >> 20,
-                FragmentedBytes >> 10);
+    Str->append(
+        "Stats: MapAllocator: allocated %u times (%zuK), freed %u times "
+        "(%zuK), remains %u (%zuK) max %zuM, Fragmented %zuK\n",
+        NumberOfAllocs, AllocatedBytes >> 10, NumberOfFrees, FreedBytes >> 10,
+        NumberOfAllocs - NumberOfFrees, (AllocatedBytes - FreedBytes) >> 10,
+        LargestSize >> 20, FragmentedBytes >> 10);
   }
   Cache.getStats(Str);
   BackendStats Stats;

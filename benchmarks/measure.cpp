@@ -22,10 +22,10 @@
 
 namespace {
 
-const char *const kHeader = "real_s,user_s,sys_s,minor_faults,major_faults,"
-                            "max_rss_kib,exit_status";
+const char *const Header = "real_s,user_s,sys_s,minor_faults,major_faults,"
+                           "max_rss_kib,exit_status";
 
-const char *const kUsage =
+const char *const UsageText =
     "usage: measure [OPTION...] -- COMMAND [ARG...]\n"
     "Runs COMMAND and prints one CSV line on its own stdout:\n"
     "  %s\n"
@@ -48,7 +48,7 @@ struct Options {
 }
 
 [[noreturn]] void usage() {
-  fprintf(stderr, kUsage, kHeader);
+  fprintf(stderr, UsageText, Header);
   exit(125);
 }
 
@@ -66,7 +66,8 @@ Options parse(int Argc, char **Argv, char **&ChildEnv) {
     ++EnvCount;
   // The worst case: every argument is a new variable.
   ChildEnv = static_cast<char **>(
-      calloc(static_cast<size_t>(EnvCount + Argc + 1), sizeof(char *)));
+      calloc(static_cast<size_t>(EnvCount) + static_cast<size_t>(Argc) + 1,
+             sizeof(char *)));
   if (!ChildEnv)
     fail("calloc");
   memcpy(ChildEnv, environ, static_cast<size_t>(EnvCount) * sizeof(char *));

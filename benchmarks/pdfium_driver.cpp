@@ -36,7 +36,7 @@ struct PDFium {
                            int Height, int Rotate, int Flags);
 };
 
-constexpr int kRenderAnnotations = 0x01; // FPDF_ANNOT
+constexpr int RenderAnnotations = 0x01; // FPDF_ANNOT
 
 [[noreturn]] void fail(const char *What, const char *Why) {
   fprintf(stderr, "pdfium_driver: %s: %s\n", What, Why);
@@ -86,10 +86,8 @@ char *readWhole(const char *Path, size_t &Size) {
   }
   // Unbuffered: stdio's own buffer would be one more block.
   setvbuf(File, nullptr, _IONBF, 0);
-  fseek(File, 0, SEEK_END);
-  const long End = ftell(File);
-  rewind(File);
-  if (End <= 0)
+  const long End = fseek(File, 0, SEEK_END) == 0 ? ftell(File) : -1;
+  if (End <= 0 || fseek(File, 0, SEEK_SET) != 0)
     fail(Path, "empty or not a file");
   Size = static_cast<size_t>(End);
   char *Data = static_cast<char *>(malloc(Size));
@@ -111,8 +109,7 @@ bool renderPage(const PDFium &P, Handle Document, int Index) {
   if (Bitmap) {
     P.BitmapFillRect(Bitmap, 0, 0, Width, Height,
                      Alpha ? 0x00000000 : 0xFFFFFFFF);
-    P.RenderPageBitmap(Bitmap, Page, 0, 0, Width, Height, 0,
-                       kRenderAnnotations);
+    P.RenderPageBitmap(Bitmap, Page, 0, 0, Width, Height, 0, RenderAnnotations);
     P.BitmapDestroy(Bitmap);
   }
   if (Text)

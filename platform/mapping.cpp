@@ -35,8 +35,7 @@ int advise(uptr Base, uptr Size, int Advice) {
 
 int reserveMemory(uptr Size, uptr *Base) {
   ScopedErrno KeepErrno;
-  void *P =
-      mmap(nullptr, Size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *P = mmap(nullptr, Size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (P == MAP_FAILED)
     return errno;
   *Base = reinterpret_cast<uptr>(P);

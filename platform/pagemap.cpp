@@ -11,8 +11,8 @@ namespace refpage {
 namespace {
 
 uptr readAt(int Fd, uptr Address, uptr Pages, u64 *Entries) {
-  const off_t Offset = static_cast<off_t>(
-      Address / scudo::getPageSizeCached() * sizeof(u64));
+  const off_t Offset =
+      static_cast<off_t>(Address / scudo::getPageSizeCached() * sizeof(u64));
   ssize_t Got;
   do
     Got = pread(Fd, Entries, Pages * sizeof(u64), Offset);

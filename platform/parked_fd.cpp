@@ -37,8 +37,8 @@ int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity) {
   // Descriptors near the top first; a process with a tiny limit still gets one
   // above the standard streams.
   constexpr int FirstFree = 3;
-  const int High = Top > Room + FirstFree ? static_cast<int>(Top - Room)
-                                          : FirstFree;
+  const int High =
+      Top > Room + FirstFree ? static_cast<int>(Top - Room) : FirstFree;
   int NewFd = fcntl(Fd, F_DUPFD_CLOEXEC, High);
   if (NewFd == -1 && High != FirstFree)
     NewFd = fcntl(Fd, F_DUPFD_CLOEXEC, FirstFree);

@@ -34,7 +34,8 @@ struct KeptFile {
 // Moves Fd to a high, close-on-exec number near the top of what the process may
 // use (RLIMIT_NOFILE, at most 1024: the kernel's table grows with the number).
 // On success sets *ParkedFd and *Identity and returns 0; Fd itself is closed
-// either way, if it still is the file that was moved. Never parks on 0, 1 or 2, which programs write to unseen.
+// either way, if it still is the file that was moved. Never parks on 0, 1 or 2,
+// which programs write to unseen.
 int parkFd(int Fd, int *ParkedFd, FileIdentity *Identity);
 
 // Like parkFd(), but leaves Fd open.

@@ -95,8 +95,8 @@ int MemfdInMaking::write(uptr Size, u64 Pattern) {
     // A short write may have ended inside a word; the first part then starts
     // there, to keep the pattern's phase.
     uptr Phase = Done % sizeof(u64);
-    for (uptr Length = 0; Parts < static_cast<int>(MaxChunks) &&
-                          Done + Length < Size;
+    for (uptr Length = 0;
+         Parts < static_cast<int>(MaxChunks) && Done + Length < Size;
          Length += Vector[Parts++].iov_len, Phase = 0)
       Vector[Parts] = {reinterpret_cast<u8 *>(Chunk) + Phase,
                        scudo::Min(Used - Phase, Size - Done - Length)};

@@ -11,13 +11,13 @@
 namespace refpage {
 
 // A memory file on its way to be sealed. In order: create(), write() (or a
-// shared mapping, unmapped again before the next step), seal(), release(). It is
-// fit for use only after the seals are on.
+// shared mapping, unmapped again before the next step), seal(), release(). It
+// is fit for use only after the seals are on.
 //
 // Other threads of the program may close descriptors that they do not know and
-// get the same numbers for files of their own, which must not be touched. So the
-// file is moved to a high number at once, which no open() returns, and is known
-// by its identity before each call that changes it.
+// get the same numbers for files of their own, which must not be touched. So
+// the file is moved to a high number at once, which no open() returns, and is
+// known by its identity before each call that changes it.
 //
 // No function touches `errno`, locks or allocates. Each returns 0 or an errno;
 // EBADF: the descriptor was lost to the program.

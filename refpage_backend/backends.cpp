@@ -143,8 +143,8 @@ int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
 
 int Backends::commitMemset(uptr Base, uptr Size, const Contents &Holds,
                            bool IsReserved, bool IsDense, Backing *B) {
-  const int Error = IsReserved ? commitReserved(Base, Size)
-                               : mapAnonymousOver(Base, Size);
+  const int Error =
+      IsReserved ? commitReserved(Base, Size) : mapAnonymousOver(Base, Size);
   if (Error) {
     if (!IsReserved)
       reserveHole(Base, Size);
@@ -175,15 +175,14 @@ bool Backends::canHold(const Backing &B, uptr Size,
   if (B.Kind != Backend::Zero && B.Kind != Backend::Memset)
     return false;
   return Wanted.isZero() ||
-         selectBackend({Size, Wanted, 0, atomic_load_relaxed(&ExtraMappings),
-                        Request})
+         selectBackend(
+             {Size, Wanted, 0, atomic_load_relaxed(&ExtraMappings), Request})
                  .Kind == Backend::Memset;
 }
 
 void Backends::restore(uptr Base, uptr Size, const Contents &Wanted,
                        bool WasDiscarded, Backing *B) {
-  const bool IsWindow =
-      B->Kind != Backend::Zero && B->Kind != Backend::Memset;
+  const bool IsWindow = B->Kind != Backend::Zero && B->Kind != Backend::Memset;
   uptr Filled = 0;
   if (!IsWindow) {
     B->Kind = Wanted.isZero() ? Backend::Zero : Backend::Memset;

@@ -22,8 +22,7 @@ void fillDense(uptr Base, uptr Size, u64 Pattern) {
   const uptr End = Base + Size;
   const uptr FirstHuge = scudo::roundUp(Base, HugePageSize);
   if (FirstHuge + HugePageSize <= End)
-    adviseHugePages(FirstHuge,
-                    scudo::roundDown(End, HugePageSize) - FirstHuge);
+    adviseHugePages(FirstHuge, scudo::roundDown(End, HugePageSize) - FirstHuge);
   for (uptr Length; Base != End; Base += Length) {
     Length = scudo::Min(BatchSize, End - Base);
     // If the kernel cannot do it the fill takes the faults.

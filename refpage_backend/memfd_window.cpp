@@ -28,7 +28,9 @@ int makeMemfdWindow(const Contents &Holds, uptr Size, Window *New) {
   return 0;
 }
 
-bool isMemfdIntact(const Window &W) { return isSameFile(W.File.Fd, W.File.Identity); }
+bool isMemfdIntact(const Window &W) {
+  return isSameFile(W.File.Fd, W.File.Identity);
+}
 
 } // namespace
 

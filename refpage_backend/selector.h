@@ -46,10 +46,10 @@ struct Choice {
 
 // What the choice depends on.
 struct BlockRequest {
-  uptr Size;             // Bytes to be backed.
-  Contents Holds;        // What its clean pages shall hold.
-  uptr ExpectedFront;    // Bytes at its front expected to be written anyway.
-  uptr WindowMappings;   // Mappings that windows take now, beyond one a block.
+  uptr Size;           // Bytes to be backed.
+  Contents Holds;      // What its clean pages shall hold.
+  uptr ExpectedFront;  // Bytes at its front expected to be written anyway.
+  uptr WindowMappings; // Mappings that windows take now, beyond one a block.
   BackendRequest Request;
 };
 

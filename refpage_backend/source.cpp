@@ -24,16 +24,17 @@ void Source::init(const Contents &NewHolds, const WindowMaker *const *NewMakers,
 }
 
 // Making a window costs time in proportion to its size W, mapping costs time in
-// proportion to Demand / W: the sum is least where W is the root of Demand times
-// the ratio of the two costs. Measured, a mapping takes 3.4 us and 1 KiB of
-// window 0.36 us, a ratio of 9 KiB; 32 KiB is used because a program that has
-// asked for much asks for more, and 64 KiB windows lose. So a program pays for
-// windows in step with what it uses. Once more than twice what there is would be
-// ideal, twice the ideal is made: a window on the way to a larger one is a loss.
+// proportion to Demand / W: the sum is least where W is the root of Demand
+// times the ratio of the two costs. Measured, a mapping takes 3.4 us and 1 KiB
+// of window 0.36 us, a ratio of 9 KiB; 32 KiB is used because a program that
+// has asked for much asks for more, and 64 KiB windows lose. So a program pays
+// for windows in step with what it uses. Once more than twice what there is
+// would be ideal, twice the ideal is made: a window on the way to a larger one
+// is a loss.
 //
 // A window is no larger than any block needs. Above 4 MiB, where little is left
-// to gain, it takes at most 1/256 of the largest block; that bounds the mappings
-// of huge blocks.
+// to gain, it takes at most 1/256 of the largest block; that bounds the
+// mappings of huge blocks.
 Source::WindowWish Source::getWish(uptr Size) {
   constexpr uptr CostRatio = 32UL << 10;
   constexpr uptr LargeWindow = 4UL << 20;
@@ -43,9 +44,8 @@ Source::WindowWish Source::getWish(uptr Size) {
   constexpr uptr MaxDemand = 1UL << 45;
   Demand = scudo::Min(Demand + scudo::Min(Size, MaxDemand), MaxDemand);
   LargestBlock = scudo::Max(LargestBlock, Size);
-  const uptr Most =
-      scudo::Min(MaxWindowSize,
-                 scudo::Max(LargeWindow, LargestBlock / LargeWindowShare));
+  const uptr Most = scudo::Min(
+      MaxWindowSize, scudo::Max(LargeWindow, LargestBlock / LargeWindowShare));
   uptr Largest = MinWindowSize;
   while (Largest < LargestBlock && Largest * 2 <= Most)
     Largest *= 2;

@@ -16,10 +16,10 @@ namespace refpage {
 // Counts for the stats, in windows and bytes.
 struct SourceStats {
   u32 WindowsMade = 0;
-  u32 WindowsLost = 0;  // The program closed the descriptor.
-  u32 WindowsNow = 0;   // That take memory: open, or viewed by a block.
-  uptr OwnMemory = 0;   // What those take.
-  uptr PeakMemory = 0;  // The most they took at a time.
+  u32 WindowsLost = 0; // The program closed the descriptor.
+  u32 WindowsNow = 0;  // That take memory: open, or viewed by a block.
+  uptr OwnMemory = 0;  // What those take.
+  uptr PeakMemory = 0; // The most they took at a time.
 };
 
 // Thread-safe. Locks are not held while blocks are mapped, only while the first
@@ -77,7 +77,8 @@ private:
   int makeWindow(uptr Size) REQUIRES(MakeMutex) EXCLUDES(Mutex);
   bool mayTryAgain() REQUIRES(Mutex);
   void noteFailure(int Error) REQUIRES(Mutex);
-  void makeUnlessThere(const WindowWish &Wish) REQUIRES(MakeMutex) EXCLUDES(Mutex);
+  void makeUnlessThere(const WindowWish &Wish) REQUIRES(MakeMutex)
+      EXCLUDES(Mutex);
   void tidy(u32 Index) REQUIRES(Mutex);
   uptr sumOwnMemory() REQUIRES(Mutex);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Invariant 1: a block reads as the pattern in every byte from the user pointer
-// to the end of its usable size, until it is written; calloc reads zero, always.
+// to the end of its usable size, until it is written; calloc reads zero,
+// always.
 
 #include "tests/allocator/heap.h"
 
@@ -24,7 +25,8 @@ std::vector<size_t> getSizes(size_t Max) {
       if (Size > 0 && static_cast<size_t>(Size) <= Max)
         Sizes.insert(static_cast<size_t>(Size));
     }
-  for (size_t Size : {3 * Page, 96 * KiB, 5 * MiB + 1, 4096000UL, 7 * MiB + 123})
+  for (size_t Size :
+       {3 * Page, 96 * KiB, 5 * MiB + 1, 4096000UL, 7 * MiB + 123})
     Sizes.insert(std::min(Size, Max));
   return {Sizes.begin(), Sizes.end()};
 }
@@ -91,8 +93,8 @@ TEST(ContentsTest, PatternAfterCalloc) {
 
 TEST(ContentsTest, AlignedBlocks) {
   for (size_t Alignment = 16; Alignment <= MiB; Alignment *= 4) {
-    for (size_t Size : {size_t(1), size_t(100), Page, LargeSize - 1,
-                        LargeSize, 300 * KiB + 5, MiB, 4 * MiB + 1}) {
+    for (size_t Size : {size_t(1), size_t(100), Page, LargeSize - 1, LargeSize,
+                        300 * KiB + 5, MiB, 4 * MiB + 1}) {
       for (int Round = 0; Round != 2; Round++) {
         void *Ptr = nullptr;
         ASSERT_EQ(posix_memalign(&Ptr, Alignment, Size), 0);

@@ -196,8 +196,8 @@ struct Life {
 
   bool isPattern(const void *Ptr, size_t Bytes) const {
     return !isFilled() ||
-           findNotPattern(Ptr, 0, Bytes,
-                          refpage::getOptions().pattern.Value) == -1;
+           findNotPattern(Ptr, 0, Bytes, refpage::getOptions().pattern.Value) ==
+               -1;
   }
   void live() {
     for (int Round = 0; Round != 2; Round++) {
@@ -307,10 +307,10 @@ TEST(FaultInjectionSealTest, WithoutSealsNoWindow) {
   free(Ptr);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, FaultInjectionTest,
-    testing::Combine(testing::ValuesIn(Cases),
-                     testing::Values(300 * KiB, 700 * KiB, 5 * MiB),
-                     testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(All, FaultInjectionTest,
+                         testing::Combine(testing::ValuesIn(Cases),
+                                          testing::Values(300 * KiB, 700 * KiB,
+                                                          5 * MiB),
+                                          testing::Bool()));
 
 } // namespace

@@ -210,22 +210,23 @@ TEST(MallocFamilyTest, APendingCancellationWaits) {
   pthread_t Thread;
   static std::atomic<int> Stage;
   Stage = 0;
-  ASSERT_EQ(pthread_create(&Thread, nullptr,
-                           [](void *) -> void * {
-                             while (Stage == 0)
-                               ;
-                             for (size_t Size : {300 * KiB, 4 * MiB, 40 * MiB})
-                               for (int I = 0; I != 20; I++) {
-                                 void *Ptr = malloc(Size);
-                                 memset(Ptr, 1, Size);
-                                 free(Ptr);
-                                 malloc_trim(0);
-                               }
-                             Stage = 2;
-                             pthread_testcancel();
-                             return nullptr;
-                           },
-                           nullptr),
+  ASSERT_EQ(pthread_create(
+                &Thread, nullptr,
+                [](void *) -> void * {
+                  while (Stage == 0)
+                    ;
+                  for (size_t Size : {300 * KiB, 4 * MiB, 40 * MiB})
+                    for (int I = 0; I != 20; I++) {
+                      void *Ptr = malloc(Size);
+                      memset(Ptr, 1, Size);
+                      free(Ptr);
+                      malloc_trim(0);
+                    }
+                  Stage = 2;
+                  pthread_testcancel();
+                  return nullptr;
+                },
+                nullptr),
             0);
   pthread_cancel(Thread);
   Stage = 1;
@@ -261,7 +262,8 @@ TEST(NewDeleteTest, AllForms) {
 TEST(NewDeleteTest, NewThrowsBadAlloc) {
   EXPECT_THROW((void)operator new(TooMuch), std::bad_alloc);
   EXPECT_THROW((void)operator new[](TooMuch), std::bad_alloc);
-  EXPECT_THROW((void)operator new(TooMuch, std::align_val_t(64)), std::bad_alloc);
+  EXPECT_THROW((void)operator new(TooMuch, std::align_val_t(64)),
+               std::bad_alloc);
 }
 
 TEST(NewDeleteTest, NothrowNewReturnsNull) {

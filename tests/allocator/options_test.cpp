@@ -4,8 +4,8 @@
 
 #include "gtest/gtest.h"
 
-#include <string>
 #include <string.h>
+#include <string>
 #include <vector>
 
 using namespace refpage;

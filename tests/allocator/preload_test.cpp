@@ -55,12 +55,30 @@ TEST(PreloadTest, NeedsTheCLibraryAlone) {
 
 TEST(PreloadTest, ShowsTheMallocFamily) {
   const std::string Output = run("nm -D --defined-only " + Library).Output;
-  for (const char *Name :
-       {"malloc", "calloc", "realloc", "reallocarray", "free", "memalign",
-        "aligned_alloc", "posix_memalign", "valloc", "pvalloc",
-        "malloc_usable_size", "mallopt", "mallinfo", "mallinfo2", "malloc_info",
-        "malloc_stats", "malloc_trim", "_Znwm", "_Znam", "_ZdlPv", "_ZdaPv",
-        "_ZdlPvm", "_ZnwmSt11align_val_t", "_ZdlPvSt11align_val_t"})
+  for (const char *Name : {"malloc",
+                           "calloc",
+                           "realloc",
+                           "reallocarray",
+                           "free",
+                           "memalign",
+                           "aligned_alloc",
+                           "posix_memalign",
+                           "valloc",
+                           "pvalloc",
+                           "malloc_usable_size",
+                           "mallopt",
+                           "mallinfo",
+                           "mallinfo2",
+                           "malloc_info",
+                           "malloc_stats",
+                           "malloc_trim",
+                           "_Znwm",
+                           "_Znam",
+                           "_ZdlPv",
+                           "_ZdaPv",
+                           "_ZdlPvm",
+                           "_ZnwmSt11align_val_t",
+                           "_ZdlPvSt11align_val_t"})
     EXPECT_NE(Output.find(std::string(" T ") + Name + "\n"), std::string::npos)
         << Name;
   // Nothing that could clash with a program's own names.
@@ -114,10 +132,9 @@ TEST(PreloadTest, StatsComeAtExit) {
 
 TEST(PreloadTest, StatsComeThoughTheProgramClosedStderrBeforeItExits) {
   // coreutils do so from an exit handler.
-  const std::string Output =
-      run("env LD_PRELOAD=$PWD/" + Library +
-          " REFPAGE_OPTIONS=stats=1 sort /dev/null 2>&1")
-          .Output;
+  const std::string Output = run("env LD_PRELOAD=$PWD/" + Library +
+                                 " REFPAGE_OPTIONS=stats=1 sort /dev/null 2>&1")
+                                 .Output;
   EXPECT_NE(Output.find("refpage: large blocks of sort"), std::string::npos)
       << Output;
 }
@@ -137,10 +154,9 @@ TEST(PreloadTest, AWrongOptionIsNamedAndTheProgramGoesOn) {
 }
 
 TEST(PreloadTest, TheParkedDescriptorsDoNotReachChildren) {
-  const std::string Output =
-      run("env LD_PRELOAD=$PWD/" + Library +
-          " /bin/sh -c 'ls -l /proc/self/fd' 2>&1")
-          .Output;
+  const std::string Output = run("env LD_PRELOAD=$PWD/" + Library +
+                                 " /bin/sh -c 'ls -l /proc/self/fd' 2>&1")
+                                 .Output;
   EXPECT_EQ(Output.find("scudo:refpage"), std::string::npos) << Output;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 namespace {
+constexpr size_t Offset = 64;
 int News;
 int Deletes;
 } // namespace
@@ -15,12 +16,13 @@ int Deletes;
 // Not what our malloc gave: a free of it in the library would be noticed.
 void *operator new(size_t Size) {
   News++;
-  return static_cast<char *>(malloc(Size + 64)) + 64;
+  char *Ptr = static_cast<char *>(malloc(Size + Offset));
+  return Ptr + Offset;
 }
 
 void operator delete(void *Ptr) noexcept {
   Deletes++;
-  free(static_cast<char *>(Ptr) - 64);
+  free(static_cast<char *>(Ptr) - Offset);
 }
 
 int main() {

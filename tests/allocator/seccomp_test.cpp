@@ -24,11 +24,11 @@ namespace {
 // Makes each of Calls do Action (SECCOMP_RET_...), everything else allowed.
 void installFilter(const std::vector<long> &Calls, unsigned Action) {
   std::vector<sock_filter> Code;
-  Code.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                          offsetof(struct seccomp_data, nr)));
+  Code.push_back(
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
   for (long Call : Calls) {
-    Code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-                            static_cast<unsigned>(Call), 0, 1));
+    Code.push_back(
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(Call), 0, 1));
     Code.push_back(BPF_STMT(BPF_RET | BPF_K, Action));
   }
   Code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
@@ -99,9 +99,9 @@ TEST_F(SeccompDeathTest, TheFallbackSaysWhy) {
 }
 
 TEST_F(SeccompDeathTest, EachCallOfTheWindowPathForbidden) {
-  for (long Call : {SYS_ftruncate, SYS_pwritev, SYS_fcntl, SYS_openat,
-                    SYS_pread64, SYS_madvise, SYS_newfstatat, SYS_fstat,
-                    SYS_prlimit64}) {
+  for (long Call :
+       {SYS_ftruncate, SYS_pwritev, SYS_fcntl, SYS_openat, SYS_pread64,
+        SYS_madvise, SYS_newfstatat, SYS_fstat, SYS_prlimit64}) {
     EXPECT_EXIT(
         {
           installFilter({Call}, failWith(EPERM));

@@ -99,11 +99,11 @@ TEST_F(PagemapTest, PagesOfAnonymousMemoryShowWhenWritten) {
 TEST_F(PagemapTest, StopsWhenTheCallbackHasSeenEnough) {
   write(1);
   int Calls = 0;
-  EXPECT_TRUE(Reader.forEachRun(Base, NumPages * Page,
-                                [&](uptr, uptr, PageState) {
-                                  Calls++;
-                                  return false;
-                                }));
+  EXPECT_TRUE(
+      Reader.forEachRun(Base, NumPages * Page, [&](uptr, uptr, PageState) {
+        Calls++;
+        return false;
+      }));
   EXPECT_EQ(Calls, 1);
 }
 

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string>
 #include <string.h>
+#include <string>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -118,8 +118,8 @@ TEST_F(SealedMemfdTest, PrivateViewsCanStillBeWritten) {
 TEST(MemfdInMakingTest, CannotBeSealedWhileItCanBeWritten) {
   MemfdInMaking Memfd;
   ASSERT_EQ(Memfd.create("test", Size), 0);
-  void *P = mmap(nullptr, Size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                 Memfd.getFd(), 0);
+  void *P =
+      mmap(nullptr, Size, PROT_READ | PROT_WRITE, MAP_SHARED, Memfd.getFd(), 0);
   ASSERT_NE(P, MAP_FAILED);
   EXPECT_EQ(Memfd.seal(), EBUSY);
   munmap(P, Size);

@@ -124,8 +124,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values(BackendRequest::Auto,
                                      BackendRequest::Memset,
                                      BackendRequest::Memfd),
-                     testing::Values(uptr(0), MiB, 4 * MiB),
-                     testing::Bool()));
+                     testing::Values(uptr(0), MiB, 4 * MiB), testing::Bool()));
 
 TEST_F(BackendsTest, AnonymousBlocksTurnIntoZeros) {
   make(BackendRequest::Memset, Pattern);

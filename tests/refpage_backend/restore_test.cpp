@@ -70,9 +70,9 @@ TEST_F(RestoreTest, WrittenPagesStayResident) {
 TEST_F(RestoreTest, PagesThatTheProgramDiscardedAreCleanAlready) {
   write(3);
   write(4);
-  ASSERT_EQ(madvise(reinterpret_cast<void *>(Base + 3 * Page), Page,
-                    MADV_DONTNEED),
-            0);
+  ASSERT_EQ(
+      madvise(reinterpret_cast<void *>(Base + 3 * Page), Page, MADV_DONTNEED),
+      0);
   EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, Pattern), Page);
   expectPattern();
 }

@@ -64,7 +64,8 @@ TEST_F(SourceTest, WindowsAreSealedAndHoldTheContents) {
   u8 Index;
   ASSERT_EQ(Subject.acquire(MiB, &W, &Index), 0);
   std::vector<u64> Words(W.Size / sizeof(u64));
-  ASSERT_EQ(pread(W.File.Fd, Words.data(), W.Size, 0), static_cast<ssize_t>(W.Size));
+  ASSERT_EQ(pread(W.File.Fd, Words.data(), W.Size, 0),
+            static_cast<ssize_t>(W.Size));
   EXPECT_EQ(findNotPattern(Words.data(), 0, W.Size, Pattern), -1);
   EXPECT_EQ(pwrite(W.File.Fd, "x", 1, 0), -1);
   EXPECT_EQ(errno, EPERM);

@@ -18,4 +18,5 @@ template <typename Config> using RefpageSecondary = refpage::Secondary<Config>;
 } // namespace scudo
 
 #define MapAllocator RefpageSecondary
+// NOLINTNEXTLINE(bugprone-suspicious-include)
 #include "scudo/standalone/tests/secondary_test.cpp"
