@@ -70,7 +70,8 @@ ALWAYS_INLINE void deallocate(void *Ptr, Origin From, uptr Size = 0,
 // as the language says and libstdc++ does. Seen from here its operators come
 // before ours. These are other names of ours, which stay ours.
 extern "C" {
-HIDDEN void *refpage_own_new(size_t Size) ALIAS("_Znwm");
+HIDDEN void *refpage_own_new(size_t Size) ALIAS("_Znwm")
+    __attribute__((malloc, alloc_size(1)));
 HIDDEN void refpage_own_delete(void *Ptr) noexcept ALIAS("_ZdlPv");
 }
 

@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifndef __clang__ // That the sized form is missing is what this is about.
+#pragma GCC diagnostic ignored "-Wsized-deallocation"
+#endif
+
 namespace {
 constexpr size_t Offset = 64;
 int News;
