@@ -8,6 +8,7 @@
 // makes inside itself go their usual way.
 
 #include "tests/allocator/heap.h"
+#include "tests/support/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +18,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace refpage_test;
 
@@ -271,18 +270,11 @@ void injectAndCheck(const Case &C, size_t Size, bool Once) {
 
 // Each in a child: the heap remembers failures, and shall be new to each.
 TEST_P(FaultInjectionTest, ABlockOrENOMEMAndNothingLost) {
-  const pid_t Pid = fork();
-  ASSERT_NE(Pid, -1);
-  if (Pid == 0) {
-    alarm(60);
+  constexpr unsigned MaxSeconds = 60;
+  runInChild(MaxSeconds, [] {
     injectAndCheck(std::get<0>(GetParam()), std::get<1>(GetParam()),
                    std::get<2>(GetParam()));
-    _exit(HasFailure() ? 1 : 0);
-  }
-  int Status = 0;
-  ASSERT_EQ(waitpid(Pid, &Status, 0), Pid);
-  ASSERT_TRUE(WIFEXITED(Status)) << "signal " << WTERMSIG(Status);
-  EXPECT_EQ(WEXITSTATUS(Status), 0);
+  });
 }
 
 // A file that could not be sealed is never a window.

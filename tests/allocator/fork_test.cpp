@@ -4,30 +4,20 @@
 // parent, and both sides see their own memory.
 
 #include "tests/allocator/heap.h"
+#include "tests/support/child.h"
 
 #include <atomic>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 using namespace refpage_test;
 
 namespace {
 
-// Runs Child in a fork; expects it to end well within some seconds.
+constexpr unsigned MaxSeconds = 20;
+
 template <typename F> void expectChildSucceeds(F Child) {
-  const pid_t Pid = fork();
-  ASSERT_NE(Pid, -1);
-  if (Pid == 0) {
-    alarm(20); // A deadlock becomes a signal.
-    Child();
-    _exit(testing::Test::HasFailure() ? 1 : 0);
-  }
-  int Status = 0;
-  ASSERT_EQ(waitpid(Pid, &Status, 0), Pid);
-  EXPECT_TRUE(WIFEXITED(Status)) << "signal " << WTERMSIG(Status);
-  EXPECT_EQ(WEXITSTATUS(Status), 0);
+  runInChild(MaxSeconds, Child);
 }
 
 void useHeap() {

@@ -4,11 +4,11 @@
 // nothing lost.
 
 #include "tests/allocator/heap.h"
+#include "tests/support/child.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -16,19 +16,10 @@ using namespace refpage_test;
 
 namespace {
 
-// In a child, since limits cannot always be raised again.
+// Limits cannot always be raised again.
 template <typename F> void inChild(F Child) {
-  const pid_t Pid = fork();
-  ASSERT_NE(Pid, -1);
-  if (Pid == 0) {
-    alarm(60);
-    Child();
-    _exit(testing::Test::HasFailure() ? 1 : 0);
-  }
-  int Status = 0;
-  ASSERT_EQ(waitpid(Pid, &Status, 0), Pid);
-  ASSERT_TRUE(WIFEXITED(Status)) << "signal " << WTERMSIG(Status);
-  EXPECT_EQ(WEXITSTATUS(Status), 0);
+  constexpr unsigned MaxSeconds = 60;
+  runInChild(MaxSeconds, Child);
 }
 
 void setLimit(__rlimit_resource Which, rlim_t Value) {
