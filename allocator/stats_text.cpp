@@ -47,6 +47,14 @@ const char *getVariantName(Variant V) {
 void appendBackendStats(const Options &Asked, const BackendStats &Stats,
                         scudo::ScopedString *Str) {
   const ProcessName Name = getProcessName();
+  uptr Blocks = 0;
+  for (uptr Made : Stats.Blocks)
+    Blocks += Made;
+  if (Blocks == 0) {
+    Str->append("refpage: no large blocks in %s (pid %d)\n", Name.Text,
+                getProcessId());
+    return;
+  }
   Str->append("refpage: large blocks of %s (pid %d), variant %s, pattern ",
               Name.Text, getProcessId(), getVariantName(Asked.variant));
   const u8 *PatternBytes = reinterpret_cast<const u8 *>(&Asked.pattern.Value);

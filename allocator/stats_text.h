@@ -13,7 +13,8 @@
 namespace refpage {
 
 // Appends the block: which backend served how many blocks and bytes, what was
-// and was not filled, what the windows take, and what failed and why.
+// and was not filled, what the windows take, and what failed and why. One line
+// for a process without large blocks: a script starts many.
 void appendBackendStats(const Options &Asked, const BackendStats &Stats,
                         scudo::ScopedString *Str);
 

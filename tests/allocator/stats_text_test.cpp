@@ -11,7 +11,10 @@ using namespace refpage;
 
 namespace {
 
-std::string textOf(const BackendStats &Stats) {
+// With a block, since there is nothing to say without.
+std::string textOf(BackendStats Stats) {
+  if (Stats.Blocks[static_cast<u32>(Backend::MemfdWindow)] == 0)
+    Stats.Blocks[static_cast<u32>(Backend::Zero)] = 1;
   Options Asked;
   scudo::ScopedString Str;
   appendBackendStats(Asked, Stats, &Str);
@@ -27,6 +30,16 @@ TEST(StatsTextTest, NamesProcessVariantAndPattern) {
   EXPECT_EQ(textOf(Stats).find("refpage: large blocks of stats_text_test"), 0U);
   EXPECT_NE(textOf(Stats).find("variant refpage, pattern abababababababab\n"),
             std::string::npos);
+}
+
+TEST(StatsTextTest, OneLineForAProcessWithoutLargeBlocks) {
+  Options Asked;
+  scudo::ScopedString Str;
+  const BackendStats Stats = {};
+  appendBackendStats(Asked, Stats, &Str);
+  const std::string Text = Str.data();
+  EXPECT_EQ(Text.find("refpage: no large blocks in stats_text_test (pid "), 0U);
+  EXPECT_EQ(Text.find('\n'), Text.size() - 1);
 }
 
 TEST(StatsTextTest, NamesBackendsThatServedAndNoOthers) {
