@@ -160,7 +160,7 @@ int Backends::commitMemset(uptr Base, uptr Size, const Contents &Holds,
 }
 
 void Backends::forget(const Backing &B) {
-  if (B.Kind != Backend::MemfdWindow)
+  if (!B.hasWindow())
     return;
   subtract(ExtraMappings, B.Mappings - 1);
   Sources.get(B.Source).release(B.Window);
@@ -172,7 +172,7 @@ bool Backends::canHold(const Backing &B, uptr Size,
     return true;
   // Views of a window hold what the window holds. Anonymous memory holds
   // anything, if filling it is what would be done for such a block anyway.
-  if (B.Kind != Backend::Zero && B.Kind != Backend::Memset)
+  if (B.hasWindow())
     return false;
   return Wanted.isZero() ||
          selectBackend(
@@ -182,9 +182,8 @@ bool Backends::canHold(const Backing &B, uptr Size,
 
 void Backends::restore(uptr Base, uptr Size, const Contents &Wanted,
                        bool WasDiscarded, Backing *B) {
-  const bool IsWindow = B->Kind != Backend::Zero && B->Kind != Backend::Memset;
   uptr Filled = 0;
-  if (!IsWindow) {
+  if (!B->hasWindow()) {
     B->Kind = Wanted.isZero() ? Backend::Zero : Backend::Memset;
     B->FilledBytes = Wanted.isZero() ? 0 : Size;
     B->Holds = Wanted;

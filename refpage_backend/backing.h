@@ -44,6 +44,12 @@ struct Backing {
   // So many bytes at the block's front are anonymous memory that was filled:
   // all of it for Memset, none for Zero.
   uptr FilledBytes = 0;
+
+  // Whether the block views a window, which it then has to give back. All
+  // others are anonymous memory.
+  bool hasWindow() const {
+    return Kind != Backend::Zero && Kind != Backend::Memset;
+  }
 };
 
 } // namespace refpage
