@@ -102,7 +102,6 @@ public:
   }
 
   void getStats(scudo::ScopedString *Str) EXCLUDES(Mutex);
-  void getBackendStats(BackendStats *Stats) { Pages.getStats(Stats); }
 
 private:
   using CacheT = BlockCache<typename Config::CacheConfig>;

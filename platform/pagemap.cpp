@@ -27,7 +27,7 @@ uptr readAt(int Fd, uptr Address, uptr Pages, u64 *Entries) {
 bool Pagemap::getFile(KeptFile *Result) {
   scudo::ScopedLock L(Mutex);
   if (File.Fd == -1 || !Forks.isSameProcess()) {
-    forget();
+    giveUp(&File);
     if (!Forks.arm())
       return false;
     const int NewFd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -46,12 +46,6 @@ void Pagemap::reportLost(const KeptFile &Lost) {
   scudo::ScopedLock L(Mutex);
   if (File.Fd == Lost.Fd && File.Identity == Lost.Identity)
     File.Fd = -1;
-}
-
-void Pagemap::forget() {
-  if (File.Fd != -1)
-    closeIfSame(File.Fd, File.Identity);
-  File.Fd = -1;
 }
 
 // What was read counts only if the descriptor still is ours afterwards: then it
@@ -74,7 +68,7 @@ uptr Pagemap::readEntries(uptr Address, uptr Pages, u64 *Entries) {
 
 void Pagemap::close() {
   scudo::ScopedLock L(Mutex);
-  forget();
+  giveUp(&File);
 }
 
 } // namespace refpage

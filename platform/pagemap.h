@@ -88,7 +88,6 @@ private:
   uptr readEntries(uptr Address, uptr Pages, u64 *Entries) EXCLUDES(Mutex);
   bool getFile(KeptFile *Result) EXCLUDES(Mutex);
   void reportLost(const KeptFile &Lost) EXCLUDES(Mutex);
-  void forget() REQUIRES(Mutex);
 
   scudo::HybridMutex Mutex;
   KeptFile File GUARDED_BY(Mutex);

@@ -73,4 +73,9 @@ void closeIfSame(int Fd, const FileIdentity &Identity) {
     close(Fd);
 }
 
+void giveUp(KeptFile *File) {
+  closeIfSame(File->Fd, File->Identity);
+  *File = KeptFile();
+}
+
 } // namespace refpage

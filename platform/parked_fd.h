@@ -48,6 +48,9 @@ bool isSameFile(int Fd, const FileIdentity &Identity);
 // reused is the program's, and stays open.
 void closeIfSame(int Fd, const FileIdentity &Identity);
 
+// The same for a kept file, which is none afterwards.
+void giveUp(KeptFile *File);
+
 } // namespace refpage
 
 #endif // REFPAGE_PLATFORM_PARKED_FD_H_

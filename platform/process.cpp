@@ -40,14 +40,14 @@ void writeAll(int Fd, const char *Text, uptr Length) {
 }
 
 void KeptStderr::keep() {
-  if (duplicateParked(STDERR_FILENO, &Fd, &Identity) != 0)
-    Fd = -1;
+  if (duplicateParked(STDERR_FILENO, &Stream.Fd, &Stream.Identity) != 0)
+    Stream.Fd = -1;
 }
 
 void KeptStderr::write(const char *Text, uptr Length) {
-  if (isSameFile(Fd, Identity))
-    writeAll(Fd, Text, Length);
-  else if (Fd == -1 || isSameFile(STDERR_FILENO, Identity))
+  if (isSameFile(Stream.Fd, Stream.Identity))
+    writeAll(Stream.Fd, Text, Length);
+  else if (Stream.Fd == -1 || isSameFile(STDERR_FILENO, Stream.Identity))
     writeAll(STDERR_FILENO, Text, Length);
 }
 

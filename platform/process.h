@@ -38,8 +38,7 @@ public:
   void write(const char *Text, uptr Length);
 
 private:
-  int Fd = -1;
-  FileIdentity Identity;
+  KeptFile Stream;
 };
 
 } // namespace refpage

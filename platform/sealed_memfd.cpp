@@ -32,10 +32,7 @@ bool looksNew(int Fd) {
 
 } // namespace
 
-MemfdInMaking::~MemfdInMaking() {
-  if (File.Fd != -1)
-    closeIfSame(File.Fd, File.Identity);
-}
+MemfdInMaking::~MemfdInMaking() { giveUp(&File); }
 
 int MemfdInMaking::expectOurs() const {
   return isSameFile(File.Fd, File.Identity) ? 0 : EBADF;

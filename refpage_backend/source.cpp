@@ -91,15 +91,12 @@ void Source::tidy(u32 Index) {
   Window &W = Windows[Index];
   if (Index == Current || W.Mappers != 0)
     return;
-  if (W.File.Fd != -1) {
-    closeIfSame(W.File.Fd, W.File.Identity);
-    W.File.Fd = -1;
-  }
+  giveUp(&W.File);
   if (W.Users == 0)
     W = Window();
 }
 
-int Source::makeWindow(uptr Size) {
+void Source::makeWindow(uptr Size) {
   Window New;
   int Error = ENOSYS;
   for (u32 I = 0; I != NumMakers && Error; I++) {
@@ -110,15 +107,15 @@ int Source::makeWindow(uptr Size) {
   scudo::ScopedLock L(Mutex);
   if (Error) {
     noteFailure(Error);
-    return Error;
+    return;
   }
   u32 Slot = 0;
   while (Slot != MaxWindows && Windows[Slot].Maker)
     Slot++;
   if (Slot == MaxWindows) {
-    closeIfSame(New.File.Fd, New.File.Identity);
+    giveUp(&New.File);
     noteFailure(EMFILE);
-    return EMFILE;
+    return;
   }
   Windows[Slot] = New;
   const u8 Old = Current;
@@ -129,7 +126,6 @@ int Source::makeWindow(uptr Size) {
   Failures = 0;
   Counts.WindowsMade++;
   Counts.PeakMemory = scudo::Max(Counts.PeakMemory, sumOwnMemory());
-  return 0;
 }
 
 void Source::makeUnlessThere(const WindowWish &Wish) {

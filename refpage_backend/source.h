@@ -23,9 +23,10 @@ struct SourceStats {
 };
 
 // Thread-safe. Locks are not held while blocks are mapped, only while the first
-// window is made. After a fork the child has the parent's windows; a window
-// that another thread of the parent was using at the fork counts as in use in
-// the child for ever, which costs at most its memory.
+// window is made. After a fork the child has the parent's windows; one that
+// another thread of the parent was mapping at the fork counts as in use in the
+// child for ever, which costs its memory and, once it is replaced, a
+// descriptor.
 class Source {
 public:
   constexpr Source() = default;
@@ -74,7 +75,7 @@ private:
     uptr Best;
   };
   WindowWish getWish(uptr Size) REQUIRES(Mutex);
-  int makeWindow(uptr Size) REQUIRES(MakeMutex) EXCLUDES(Mutex);
+  void makeWindow(uptr Size) REQUIRES(MakeMutex) EXCLUDES(Mutex);
   bool mayTryAgain() REQUIRES(Mutex);
   void noteFailure(int Error) REQUIRES(Mutex);
   void makeUnlessThere(const WindowWish &Wish) REQUIRES(MakeMutex)
