@@ -10,20 +10,26 @@
 #include "platform/pagemap.h"
 
 #include "atomic_helpers.h"
+#include "string_utils.h"
 
 namespace refpage {
 
 // Learns the front of the blocks of a size: the bytes from the start that every
 // block looked at had written. To give those plain anonymous pages, filled at
-// once, costs less than to copy each from a window at a fault. It is a bet: if
-// a block is then used less than those before it, its front takes memory that
-// it would not have taken. Nothing is bet on pages behind the first gap, so
-// that sparse blocks stay sparse, and large fronts need more evidence.
+// once, costs less than to copy each from a window at a fault; and in a block
+// that is reused they need no question to the kernel. It is a bet: if a block
+// is then used less than those before it, its front takes memory that it would
+// not have taken. Nothing is bet on pages behind the first gap, so that sparse
+// blocks stay sparse, unless most of a block is written all the same; and large
+// fronts need more evidence.
 //
-// What is looked at are blocks that were made of windows alone: the kernel says
-// which of their pages were written, and nothing in them is read. (A program
+// What is looked at are blocks that are reused, since putting their contents
+// back shows what was written; and of those that were never used before, a
+// sample when they are freed: those made of windows alone, of which the kernel
+// says which pages were written, so that nothing in them is read. (A program
 // may free a block in which it has made pages inaccessible.) So that what was
-// learnt can be unlearnt, one block in sixteen is made of windows in any case.
+// learnt can be unlearnt, one fresh block in sixteen is made of windows in any
+// case.
 //
 // Thread-safe without locks; when two threads observe a size at once, one of
 // the observations can be lost.
@@ -34,11 +40,20 @@ public:
   // Bytes, whole pages, at most CommitSize; 0 while too little is known, too
   // little would be gained, or this block is to be looked at.
   uptr getExpectedFront(uptr CommitSize);
+  // The same for a block that is used again: never 0 for being looked at.
+  uptr getKnownFront(uptr CommitSize) const;
 
   // To be told of each block that is freed, while it is still mapped. Looks at
-  // one in sixteen after the first few: asking the kernel about 1 MiB takes
-  // about 2 us.
+  // one in sixteen after the first few: asking the kernel about 1 MiB takes 1
+  // to 10 us.
   void observe(const BlockSpan &Span, Pagemap &Pages);
+
+  // A block of that size had so many bytes written, and of them so many at its
+  // start.
+  void learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes);
+
+  // A line for each size that was seen.
+  void getStats(scudo::ScopedString *Str) const;
 
 private:
   struct SizeClass {
@@ -50,15 +65,17 @@ private:
     // The least front of the present round of observations, which is what
     // FrontPages becomes at its end if that is more.
     scudo::atomic_u32 RoundFront = {};
+    // The share of the bytes that was written, a running mean in 1/WholeShare.
+    scudo::atomic_u32 Share = {};
   };
 
   // Stands for a block that was written whole, whatever its size.
   static constexpr u32 AllPages = UINT32_MAX;
+  static constexpr u32 WholeShare = 1024;
   // Four classes for each doubling.
   static constexpr u32 NumClasses = 4 * 40;
 
   static u32 classOf(uptr CommitSize);
-  static u32 measureFront(const BlockSpan &Span, Pagemap &Pages);
   static uptr getFront(const SizeClass &C, uptr CommitSize);
 
   SizeClass Classes[NumClasses] = {};

@@ -30,6 +30,10 @@ struct BlockSpan {
   uptr CommitBase = 0;
   uptr CommitSize = 0;
   Backing Backed;
+  // How often it was handed out again, and how many of its bytes were written
+  // in the use before this one.
+  u32 Reuses = 0;
+  uptr WrittenBytes = 0;
 
   uptr commitEnd() const { return CommitBase + CommitSize; }
 
@@ -38,14 +42,23 @@ struct BlockSpan {
   // mapping more: a reservation whose neighbours are guard pages, of which
   // nothing could be committed. It holds no memory, and stays. Anything else
   // means that the heap is not what we take it for.
-  void unmap() const {
-    const int Error = unmapMemory(MapBase, MapSize);
+  void unmap() const { unmapPart(MapBase, MapBase + MapSize); }
+
+  // The same without [HoleBase, HoleEnd), which is not ours any more.
+  void unmapAround(uptr HoleBase, uptr HoleEnd) const {
+    unmapPart(MapBase, HoleBase);
+    unmapPart(HoleEnd, MapBase + MapSize);
+  }
+
+private:
+  static void unmapPart(uptr Base, uptr End) {
+    const int Error = unmapMemory(Base, End - Base);
     if (Error && Error != ENOMEM) {
       errno = Error; // What the report prints.
-      scudo::reportUnmapError(MapBase, MapSize);
+      scudo::reportUnmapError(Base, End - Base);
     }
     if (Error)
-      discardPages(MapBase, MapSize);
+      discardPages(Base, End - Base);
   }
 };
 
@@ -53,6 +66,10 @@ struct alignas(1U << SCUDO_MIN_ALIGNMENT_LOG) LargeHeader {
   LargeHeader *Prev;
   LargeHeader *Next;
   BlockSpan Span;
+  // What of the committed range was moved to another block (realloc) and is not
+  // ours any more.
+  uptr MovedBase;
+  uptr MovedEnd;
 };
 
 constexpr uptr LargeHeaderSize = sizeof(LargeHeader);
@@ -70,8 +87,11 @@ struct BlockPlacement {
 
   // Size and Alignment as the combined allocator asks for them.
   static BlockPlacement atEnd(uptr CommitEnd, uptr Size, uptr Alignment) {
-    const uptr AllocPos = scudo::roundDown(CommitEnd - Size, Alignment);
-    return {AllocPos - scudo::Chunk::getHeaderSize() - LargeHeaderSize};
+    return before(scudo::roundDown(CommitEnd - Size, Alignment));
+  }
+  // For user memory that starts at UserPos.
+  static BlockPlacement before(uptr UserPos) {
+    return {UserPos - scudo::Chunk::getHeaderSize() - LargeHeaderSize};
   }
   uptr block() const { return HeaderPos + LargeHeaderSize; }
   LargeHeader *header() const {

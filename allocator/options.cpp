@@ -91,9 +91,8 @@ bool parse(Word Value, Pattern *Result) {
   return true;
 }
 
-bool parse(Word Value, Bytes *Result) {
-  constexpr uptr Least = 64UL << 10;
-  constexpr uptr Most = 1UL << 30;
+bool parse(Word Value, Amount *Result) {
+  constexpr uptr Most = 1UL << 47; // More than any address space has.
   uptr Unit = 1;
   if (Value.Length) {
     const char Last = Value.Start[Value.Length - 1];
@@ -104,7 +103,7 @@ bool parse(Word Value, Bytes *Result) {
     Unit = 1UL << Shift;
     Value.Length -= Shift ? 1 : 0;
   }
-  constexpr uptr MostDigits = 12; // Far from overflow, far above Most.
+  constexpr uptr MostDigits = 15; // Far from overflow, enough for Most.
   if (Value.Length == 0 || Value.Length > MostDigits)
     return false;
   uptr Number = 0;
@@ -115,10 +114,18 @@ bool parse(Word Value, Bytes *Result) {
   }
   if (Number > Most / Unit)
     return false;
-  Number *= Unit;
-  if (Number < Least || !scudo::isPowerOfTwo(Number))
+  Result->Value = Number * Unit;
+  return true;
+}
+
+bool parse(Word Value, Bytes *Result) {
+  constexpr uptr Least = 64UL << 10;
+  constexpr uptr Most = 1UL << 30;
+  Amount Any;
+  if (!parse(Value, &Any) || Any.Value < Least || Any.Value > Most ||
+      !scudo::isPowerOfTwo(Any.Value))
     return false;
-  Result->Value = Number;
+  Result->Value = Any.Value;
   return true;
 }
 

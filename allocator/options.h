@@ -18,7 +18,13 @@ struct Pattern {
   u64 Value;
 };
 
+// Bytes, a power of two.
 struct Bytes {
+  uptr Value;
+};
+
+// Any number of bytes.
+struct Amount {
   uptr Value;
 };
 

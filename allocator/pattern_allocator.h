@@ -10,6 +10,7 @@
 #ifndef REFPAGE_ALLOCATOR_PATTERN_ALLOCATOR_H_
 #define REFPAGE_ALLOCATOR_PATTERN_ALLOCATOR_H_
 
+#include "allocator/move_request.h"
 #include "allocator/options.h"
 #include "refpage_backend/pattern_fill.h"
 
@@ -44,6 +45,11 @@ public:
 
   void *reallocate(void *OldPtr, uptr NewSize,
                    uptr Alignment = 1U << SCUDO_MIN_ALIGNMENT_LOG) {
+    if (NewSize >= MinMoveSize && NewSize < MaxMoveSize && isMovable(OldPtr)) {
+      void *NewPtr;
+      if (move(OldPtr, NewSize, Alignment, &NewPtr))
+        return NewPtr;
+    }
     // What is wrong with a pointer is for the base class to say.
     if (LIKELY(!MustRefill) || !Base::isOwned(OldPtr))
       return Base::reallocate(OldPtr, NewSize, Alignment);
@@ -57,6 +63,48 @@ public:
   }
 
 private:
+  // Smaller blocks are copied faster than their mappings are moved, which takes
+  // some 10 us. Far above what the Primary serves.
+  static constexpr uptr MinMoveSize = 256UL << 10;
+  // Sizes above are for the base class to complain about.
+  static constexpr uptr MaxMoveSize = 1UL << 40;
+
+  // Whether the pointer is that of a large block that realloc() may be given,
+  // right behind the block's headers: greater alignments shift it.
+  bool isMovable(void *Ptr) {
+    if (!Base::isOwned(Ptr)) // Checks the header.
+      return false;
+    const scudo::Chunk::PackedHeader Packed =
+        scudo::atomic_load_relaxed(scudo::Chunk::getConstAtomicHeader(Ptr));
+    const auto Header = scudo::bit_cast<scudo::Chunk::UnpackedHeader>(Packed);
+    return Header.ClassId == 0 && Header.Offset == 0 &&
+           Header.OriginOrWasZeroed == scudo::Chunk::Origin::Malloc;
+  }
+
+  // Where upstream would copy one large block into another: a new block that
+  // gets the old one's pages. Returns false where upstream would not copy.
+  bool move(void *OldPtr, uptr NewSize, uptr Alignment, void **NewPtr) {
+    const uptr Old = reinterpret_cast<uptr>(OldPtr);
+    void *Block = reinterpret_cast<void *>(Old - scudo::Chunk::getHeaderSize());
+    const uptr OldSize = Base::getUsableSize(OldPtr);
+    const bool Fits = Old + NewSize <= Base::SecondaryT::getBlockEnd(Block);
+    if (OldSize < MinMoveSize ||
+        (Fits &&
+         (NewSize > OldSize || OldSize - NewSize < scudo::getPageSizeCached())))
+      return false;
+    {
+      const uptr Kept = scudo::Min(OldSize, NewSize);
+      MoveRequest Request(Block, Kept);
+      *NewPtr =
+          Base::allocate(NewSize, scudo::Chunk::Origin::Malloc, Alignment);
+      if (*NewPtr && !Request.Done)
+        memcpy(*NewPtr, OldPtr, Kept);
+    }
+    if (*NewPtr)
+      Base::deallocate(OldPtr, scudo::Chunk::Origin::Malloc);
+    return true;
+  }
+
   // Fills a new block from From to To if the Primary made it.
   void refill(void *Ptr, uptr From, uptr To, uptr Alignment) {
     // As allocate() in combined.h counts it.

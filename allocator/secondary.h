@@ -11,11 +11,14 @@
 #include "allocator/density_model.h"
 #include "allocator/exit_stats.h"
 #include "allocator/large_block.h"
+#include "allocator/move_request.h"
 #include "allocator/options.h"
 #include "allocator/stats_text.h"
 #include "platform/scoped_errno.h"
 #include "platform/scoped_no_cancel.h"
 #include "refpage_backend/backends.h"
+#include "refpage_backend/dense_fill.h"
+#include "refpage_backend/pattern_fill.h"
 
 #include "common.h"
 #include "list.h"
@@ -40,7 +43,8 @@ public:
     PatternContents.Pattern = Asked.pattern.Value;
     Pages.init(Fill == Variant::Memset ? BackendRequest::Memset : Asked.backend,
                Asked.window_max.Value);
-    Cache.init(ReleaseToOsInterval);
+    Cache.init(ReleaseToOsInterval,
+               {Asked.cache_max.Value, Asked.protect_from.Value});
     LocalStats.init();
     if (S)
       S->link(&LocalStats);
@@ -91,7 +95,7 @@ public:
   void releaseToOS() {
     ScopedErrno KeepErrno;
     ScopedNoCancel NoCancel;
-    Cache.releaseToOS(Pages);
+    Cache.empty(Pages);
   }
   // Large blocks carry no tags.
   void disableMemoryTagging() {}
@@ -117,6 +121,10 @@ private:
              BlockSpan *Span);
   bool map(uptr Size, uptr Alignment, scudo::FillContentsMode FillContents,
            BlockSpan *Span);
+  bool mapFresh(uptr Size, uptr Alignment, const Wish &Wanted, BlockSpan *Span);
+  bool moveInto(const MoveRequest &Request, uptr Size,
+                scudo::FillContentsMode FillContents, BlockSpan *Span,
+                uptr *UserPos);
   void noteAllocation(LargeHeader *H) EXCLUDES(Mutex);
 
   Variant Fill = Variant::Refpage;
@@ -159,14 +167,22 @@ void *Secondary<Config>::allocate(const scudo::Options &Options, uptr Size,
   Alignment = scudo::Max(Alignment, uptr(1U) << SCUDO_MIN_ALIGNMENT_LOG);
 
   BlockSpan Span;
-  if (!reuse(Size, Alignment, FillContents, &Span) &&
-      !map(Size, Alignment, FillContents, &Span))
+  BlockPlacement Place = {};
+  uptr UserPos;
+  MoveRequest *Move = MoveRequest::take();
+  if (Move && moveInto(*Move, Size, FillContents, &Span, &UserPos)) {
+    Move->Done = true;
+    Place = BlockPlacement::before(UserPos);
+  } else if (reuse(Size, Alignment, FillContents, &Span) ||
+             map(Size, Alignment, FillContents, &Span)) {
+    Place = BlockPlacement::atEnd(Span.commitEnd(), Size, Alignment);
+  } else {
     return nullptr;
+  }
 
-  const BlockPlacement Place =
-      BlockPlacement::atEnd(Span.commitEnd(), Size, Alignment);
   LargeHeader *H = Place.header();
   H->Span = Span;
+  H->MovedBase = H->MovedEnd = 0;
   noteAllocation(H);
   if (BlockEnd)
     *BlockEnd = Span.commitEnd();
@@ -179,23 +195,42 @@ bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
                               BlockSpan *Span) {
   const uptr PageSize = scudo::getPageSizeCached();
   // As upstream: aligned blocks lie differently in their mappings.
-  if (Alignment >= PageSize ||
-      !Cache.canCache(scudo::roundUp(Size + getHeadersSize(), PageSize)))
+  const uptr Needed = scudo::roundUp(Size + getHeadersSize(), PageSize);
+  if (Alignment >= PageSize || !Cache.canCache(Needed))
     return false;
   const Wish Wanted = getWish(FillContents);
+  const uptr Front = Wanted.Any ? 0 : Density.getKnownFront(Needed);
   typename CacheT::Entry Found;
   const auto Accept = [&](const BlockSpan &Cached) {
     return Wanted.Any ||
-           Pages.canHold(Cached.Backed, Cached.CommitSize, Wanted.Holds);
+           Pages.canHold(Cached.Backed, Cached.CommitSize, Wanted.Holds, Front);
   };
-  if (!Cache.retrieve(Size, Alignment, Accept, &Found))
+  if (!Cache.retrieve(Size, Alignment, Accept, Pages, &Found))
     return false;
   *Span = Found.Span;
-  if (Wanted.Any)
+  if (Wanted.Any) {
     Pages.reuse(Span->CommitSize, Span->Backed);
-  else
-    Pages.restore(Span->CommitBase, Span->CommitSize, Wanted.Holds,
-                  Found.WasDiscarded, &Span->Backed);
+    return true;
+  }
+  // Now and then, and more and more rarely.
+  constexpr u32 FirstLook = 8;
+  if (Span->Reuses >= FirstLook && scudo::isPowerOfTwo(Span->Reuses) &&
+      Pages.isOutgrown(Span->Backed, Span->CommitSize, Front, Span->Reuses)) {
+    Cache.noteFreed(Span->CommitSize);
+    Pages.forget(Span->CommitSize, Span->Backed);
+    Span->unmap();
+    return false;
+  }
+  const uptr Used = scudo::roundDown(
+      BlockPlacement::atEnd(Span->commitEnd(), Size, Alignment).HeaderPos,
+      PageSize);
+  const uptr Unused = Used - Span->CommitBase;
+  const Restored R =
+      Pages.restore(Span->CommitBase, Span->CommitSize, Unused, Wanted.Holds,
+                    Front, Found.WasDiscarded, &Span->Backed);
+  Span->WrittenBytes = R.Filled;
+  if (!Found.WasDiscarded && !Wanted.Holds.isZero())
+    Density.learn(Span->CommitSize - Unused, R.Filled, R.Front);
   return true;
 }
 
@@ -203,6 +238,16 @@ template <typename Config>
 bool Secondary<Config>::map(uptr Size, uptr Alignment,
                             scudo::FillContentsMode FillContents,
                             BlockSpan *Span) {
+  const Wish Wanted = getWish(FillContents);
+  // Under memory pressure what is kept is worth less than what is asked for.
+  if (mapFresh(Size, Alignment, Wanted, Span))
+    return true;
+  return Cache.empty(Pages) && mapFresh(Size, Alignment, Wanted, Span);
+}
+
+template <typename Config>
+bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, const Wish &Wanted,
+                                 BlockSpan *Span) {
   const uptr PageSize = scudo::getPageSizeCached();
   const uptr Needed = scudo::roundUp(
       scudo::roundUp(Size, Alignment) + getHeadersSize(), PageSize);
@@ -210,7 +255,14 @@ bool Secondary<Config>::map(uptr Size, uptr Alignment,
   // which can lie anywhere in that much more address space.
   const uptr Slack = Alignment > PageSize ? Alignment - PageSize : 0;
   Span->MapSize = Needed + Slack + 2 * PageSize;
-  if (reserveMemory(Span->MapSize, &Span->MapBase) != 0)
+  const uptr Front = Wanted.Any ? 0 : Density.getExpectedFront(Needed);
+  // What will be filled begins with a huge page.
+  const int Error =
+      Front >= HugePageSize && Slack == 0
+          ? reserveAligned(Span->MapSize, HugePageSize, HugePageSize - PageSize,
+                           &Span->MapBase)
+          : reserveMemory(Span->MapSize, &Span->MapBase);
+  if (Error)
     return false;
   const uptr MapEnd = Span->MapBase + Span->MapSize;
   uptr CommitEnd = MapEnd - PageSize;
@@ -225,14 +277,76 @@ bool Secondary<Config>::map(uptr Size, uptr Alignment,
   }
   Span->CommitSize = CommitEnd - Span->CommitBase;
 
-  const Wish Wanted = getWish(FillContents);
-  const uptr Front =
-      Wanted.Any ? 0 : Density.getExpectedFront(Span->CommitSize);
+  Cache.noteMapped(Span->CommitSize, Pages);
   if (Pages.commit(Span->CommitBase, Span->CommitSize, Wanted.Holds, Front,
                    &Span->Backed) != 0) {
+    Cache.noteFreed(Span->CommitSize);
     Span->unmap();
     return false;
   }
+  return true;
+}
+
+// The new block has its user memory at the same place in a page as the old one,
+// whose pages behind the first are moved; of the first, the user's part is
+// copied. The old block keeps its first page, with the headers that the caller
+// will free it by.
+template <typename Config>
+bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
+                                 scudo::FillContentsMode FillContents,
+                                 BlockSpan *Span, uptr *UserPos) {
+  const uptr PageSize = scudo::getPageSizeCached();
+  LargeHeader *OldHeader = getLargeHeader(Request.OldBlock);
+  BlockSpan &Old = OldHeader->Span;
+  const Wish Wanted = getWish(FillContents);
+  const uptr OldUser =
+      reinterpret_cast<uptr>(Request.OldBlock) + scudo::Chunk::getHeaderSize();
+  const uptr OldBase =
+      scudo::roundDown(reinterpret_cast<uptr>(OldHeader), PageSize);
+  const uptr MoveBase = scudo::roundUp(OldUser, PageSize);
+  const uptr OldEnd = Old.commitEnd();
+  const uptr NewEnd = scudo::roundUp(OldUser + Size, PageSize);
+  const uptr MoveSize = scudo::Min(OldEnd, NewEnd) - MoveBase;
+  const uptr Head = MoveBase - OldBase;
+  const uptr Added = NewEnd > OldEnd ? NewEnd - OldEnd : 0;
+
+  Span->CommitSize = NewEnd - OldBase;
+  Span->MapSize = Span->CommitSize + 2 * PageSize;
+  Span->Reuses = Old.Reuses + 1;
+  if (reserveMemory(Span->MapSize, &Span->MapBase) != 0)
+    return false;
+  Span->CommitBase = Span->MapBase + PageSize;
+  Cache.noteResized(Old.CommitSize, Span->CommitSize, Pages);
+
+  const Backing Planned =
+      Backends::planMove(Old.Backed, MoveBase - Old.CommitBase, Head, MoveSize);
+  const uptr Front =
+      Wanted.Any ? 0 : Density.getExpectedFront(Span->CommitSize);
+  Span->Backed = Planned;
+  if (commitReserved(Span->CommitBase, Head) != 0 ||
+      (Added && Pages.extend(Span->CommitBase, Head + MoveSize, Added,
+                             Wanted.Any ? Old.Backed.Holds : Wanted.Holds,
+                             Front, &Span->Backed) != 0)) {
+    Cache.noteResized(Span->CommitSize, Old.CommitSize, Pages);
+    Span->unmap();
+    return false;
+  }
+  const uptr To = Span->CommitBase + Head;
+  if (Pages.move(MoveBase, To, MoveSize,
+                 Old.Backed.withoutFront(MoveBase - Old.CommitBase),
+                 &Span->Backed, Head) != 0)
+    scudo::reportOutOfMemory(MoveSize);
+  Pages.finishMove(Old.CommitSize, &Old.Backed, Head + MoveSize, Planned);
+  OldHeader->MovedBase = MoveBase;
+  OldHeader->MovedEnd = MoveBase + MoveSize;
+  *UserPos = To - (MoveBase - OldUser);
+  memcpy(reinterpret_cast<void *>(*UserPos),
+         reinterpret_cast<const void *>(OldUser), MoveBase - OldUser);
+  // What the last page that was kept holds behind the user's bytes is not to
+  // be seen if the block grows.
+  const uptr KeptEnd = *UserPos + Request.KeptBytes;
+  if (!Wanted.Any && KeptEnd < To + MoveSize)
+    fillUnlessHeld(KeptEnd, To + MoveSize - KeptEnd, Wanted.Holds.Pattern);
   return true;
 }
 
@@ -255,6 +369,8 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
   ScopedNoCancel NoCancel;
   LargeHeader *H = getLargeHeader(Block);
   const BlockSpan Span = H->Span;
+  const uptr MovedBase = H->MovedBase;
+  const uptr MovedEnd = H->MovedEnd;
   {
     scudo::ScopedLock L(Mutex);
     InUseBlocks.remove(H);
@@ -264,12 +380,14 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
     LocalStats.sub(scudo::StatAllocated, Span.CommitSize);
     LocalStats.sub(scudo::StatMapped, Span.MapSize);
   }
-  // What is reused is not made again.
-  if (!Cache.canCache(Span.CommitSize))
-    Density.observe(Span, Pages.getWrittenPages());
+  if (MovedBase) {
+    Span.unmapAround(MovedBase, MovedEnd);
+    return;
+  }
+  Density.observe(Span, Pages.getWrittenPages());
   if (Cache.store(Span, Pages))
     return;
-  Pages.forget(Span.Backed);
+  Pages.forget(Span.CommitSize, Span.Backed);
   Span.unmap();
 }
 
@@ -289,6 +407,7 @@ void Secondary<Config>::getStats(scudo::ScopedString *Str) {
   BackendStats Stats;
   Pages.getStats(&Stats);
   appendBackendStats(getOptions(), Stats, Str);
+  Density.getStats(Str);
 }
 
 } // namespace refpage

@@ -4,7 +4,10 @@
 
 #include "platform/scoped_errno.h"
 
+#include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 // Since Linux 5.14 and 4.17; older headers lack the names.
 #ifndef MADV_POPULATE_WRITE
@@ -19,10 +22,11 @@ namespace {
 
 void *pointer(uptr Address) { return reinterpret_cast<void *>(Address); }
 
-int mapOver(uptr Base, uptr Size, int Flags, int Fd) {
+int mapOver(uptr Base, uptr Size, int Flags, int Fd, uptr Offset) {
   ScopedErrno KeepErrno;
-  void *P = mmap(pointer(Base), Size, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_FIXED | Flags, Fd, 0);
+  void *P =
+      mmap(pointer(Base), Size, PROT_READ | PROT_WRITE,
+           MAP_PRIVATE | MAP_FIXED | Flags, Fd, static_cast<off_t>(Offset));
   return P == MAP_FAILED ? errno : 0;
 }
 
@@ -42,6 +46,20 @@ int reserveMemory(uptr Size, uptr *Base) {
   return 0;
 }
 
+int reserveAligned(uptr Size, uptr Alignment, uptr Offset, uptr *Base) {
+  uptr Start;
+  if (const int Error = reserveMemory(Size + Alignment, &Start))
+    return Error;
+  const uptr End = Start + Size + Alignment;
+  *Base = scudo::roundUp(Start - Offset, Alignment) + Offset;
+  // What cannot be given back, at the limit of mappings, takes no memory.
+  if (*Base != Start)
+    unmapMemory(Start, *Base - Start);
+  if (*Base + Size != End)
+    unmapMemory(*Base + Size, End - *Base - Size);
+  return 0;
+}
+
 int commitReserved(uptr Base, uptr Size) {
   ScopedErrno KeepErrno;
   return mprotect(pointer(Base), Size, PROT_READ | PROT_WRITE) == -1 ? errno
@@ -49,11 +67,11 @@ int commitReserved(uptr Base, uptr Size) {
 }
 
 int mapAnonymousOver(uptr Base, uptr Size) {
-  return mapOver(Base, Size, MAP_ANONYMOUS, -1);
+  return mapOver(Base, Size, MAP_ANONYMOUS, -1, 0);
 }
 
-int mapFileOver(int Fd, uptr Base, uptr Size) {
-  return mapOver(Base, Size, 0, Fd);
+int mapFileOver(int Fd, uptr Offset, uptr Base, uptr Size) {
+  return mapOver(Base, Size, 0, Fd, Offset);
 }
 
 void reserveHole(uptr Base, uptr Size) {
@@ -63,6 +81,39 @@ void reserveHole(uptr Base, uptr Size) {
   // A kernel before 4.17 takes the address for a hint and may map elsewhere.
   if (P != MAP_FAILED && P != pointer(Base))
     munmap(P, Size);
+}
+
+int protectMemory(uptr Base, uptr Size) {
+  ScopedErrno KeepErrno;
+  return mprotect(pointer(Base), Size, PROT_NONE) == -1 ? errno : 0;
+}
+
+// Before 6.17 the kernel moves one mapping a call, and says EFAULT to a range
+// of several without touching it. Since then it moves them all, but if that
+// fails in the middle does not tell where; so it is one a call for all kernels.
+int moveMemory(uptr From, uptr To, uptr Size, uptr First, uptr Each,
+               uptr *Moved) {
+  ScopedErrno KeepErrno;
+  const uptr PageSize = scudo::getPageSizeCached();
+  *Moved = 0;
+  uptr PieceEnd = scudo::Min(First ? First : Each, Size);
+  uptr Step = PieceEnd;
+  while (*Moved != Size) {
+    if (mremap(pointer(From + *Moved), Step, Step,
+               MREMAP_MAYMOVE | MREMAP_FIXED,
+               pointer(To + *Moved)) == MAP_FAILED) {
+      // The program has split the mapping (mprotect, madvise, mlock).
+      if (errno != EFAULT || Step == PageSize)
+        return errno;
+      Step = scudo::roundUp(Step / 2, PageSize);
+      continue;
+    }
+    *Moved += Step;
+    if (*Moved == PieceEnd)
+      PieceEnd = *Moved + scudo::Min(Each, Size - *Moved);
+    Step = PieceEnd - *Moved;
+  }
+  return 0;
 }
 
 int unmapMemory(uptr Base, uptr Size) {
@@ -87,6 +138,22 @@ int populatePages(uptr Base, uptr Size) {
 
 void adviseHugePages(uptr Base, uptr Size) {
   advise(Base, Size, MADV_HUGEPAGE);
+}
+
+bool allowsHugePages() {
+  ScopedErrno KeepErrno;
+  const int Fd =
+      open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+  if (Fd == -1)
+    return false;
+  char Text[64];
+  const ssize_t Length = read(Fd, Text, sizeof(Text) - 1);
+  close(Fd);
+  if (Length <= 0)
+    return false;
+  Text[Length] = '\0';
+  // The choice that is in force is in brackets.
+  return !strstr(Text, "[never]");
 }
 
 } // namespace refpage

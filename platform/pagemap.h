@@ -13,54 +13,51 @@
 #include "platform/parked_fd.h"
 #include "platform/types.h"
 
+#include "atomic_helpers.h"
 #include "mutex.h"
 #include "thread_annotations.h"
 
 namespace refpage {
 
-enum class PageState : u8 {
-  Clean,   // As it was mapped.
-  Written, // A page of its own, resident.
-  Swapped, // A page of its own, in swap (or on its way between two frames).
+// Pages in a row that are not as they were mapped.
+struct PageRun {
+  uptr Base; // Bytes, a multiple of the page size, as is Size.
+  uptr Size;
+  // In swap, or on their way between two frames; otherwise resident.
+  bool IsSwapped;
 };
 
 // The file, kept open: to open and close it takes 3 us, to read about a block
 // of 256 KiB 0.7 us. Thread-safe. A descriptor that the program has closed or
-// reused, or that shows the parent of a fork, is noticed before each use and
-// replaced.
+// reused, or that shows the parent of a fork, is noticed and replaced.
+//
+// Where the kernel has PAGEMAP_SCAN (Linux 6.7) that is asked, since it passes
+// over what was never touched: 64 MiB with one page written take 2 us, and 55
+// us by reading an entry for each page. With all pages written it is a quarter
+// slower, in us for 1 MiB: 10.7 against 8.2; those who know that a range was
+// written need not ask. Under a seccomp filter it is not tried, for filters
+// that look at the commands of ioctl() may kill.
 class Pagemap {
 public:
   constexpr Pagemap() = default;
 
-  // Calls Callback(Address, Bytes, State) for each run of pages of one state in
-  // [Base, Base + Size), in order. Base and Size are multiples of the page
-  // size. Stops when the callback returns false. Returns false if the states
-  // cannot be read (no /proc, a read error); the callback may then have been
-  // called for the front of the range. The callback may write to the pages.
-  // Keeps errno; does not allocate.
+  // Calls Callback(const PageRun &) for each run of written pages in [Base,
+  // Base + Size), in order; one run may come in several parts. Base and Size
+  // are multiples of the page size. Stops when the callback returns false.
+  // Returns false if the pages' states cannot be had (no /proc, a read error);
+  // the callback may then have been called for the front of the range. The
+  // callback may write to the pages. Keeps errno; does not allocate.
   template <typename F>
-  bool forEachRun(uptr Base, uptr Size, F Callback) EXCLUDES(Mutex) {
-    const uptr PageSize = scudo::getPageSizeCached();
-    u64 Entries[MaxEntries];
-    uptr RunBase = Base;
-    PageState RunState = PageState::Clean;
-    for (uptr Page = Base; Page != Base + Size;) {
-      const uptr Count =
-          readEntries(Page, (Base + Size - Page) / PageSize, Entries);
-      if (Count == 0)
+  bool forEachWrittenRun(uptr Base, uptr Size, F Callback) EXCLUDES(Mutex) {
+    PageRun Runs[MaxRuns];
+    for (uptr Next = Base; Next != Base + Size;) {
+      u32 Count;
+      if (!readRuns(&Next, Base + Size, Runs, &Count))
         return false;
-      for (uptr I = 0; I != Count; I++, Page += PageSize) {
-        const PageState State = stateOf(Entries[I]);
-        if (State == RunState)
-          continue;
-        if (Page != RunBase && !Callback(RunBase, Page - RunBase, RunState))
+      for (u32 I = 0; I != Count; I++)
+        if (!Callback(Runs[I]))
           return true;
-        RunBase = Page;
-        RunState = State;
-      }
     }
-    if (Base + Size != RunBase)
-      Callback(RunBase, Base + Size - RunBase, RunState);
     return true;
   }
 
@@ -71,27 +68,21 @@ public:
   void close() EXCLUDES(Mutex);
 
 private:
-  // 2 KiB: small enough for any thread's stack, and a read of it describes
-  // 1 MiB of memory.
-  static constexpr uptr MaxEntries = 256;
+  // With what is read into, 6 KiB: small enough for any thread's stack.
+  static constexpr u32 MaxRuns = 128;
 
-  static PageState stateOf(u64 Entry) {
-    constexpr u64 Present = 1ULL << 63;
-    constexpr u64 Swapped = 1ULL << 62;
-    constexpr u64 FilePage = 1ULL << 61;
-    if ((Entry & FilePage) || !(Entry & (Present | Swapped)))
-      return PageState::Clean;
-    return (Entry & Present) ? PageState::Written : PageState::Swapped;
-  }
-
-  // Fills Entries from the page at Address on; returns how many, 0 on failure.
-  uptr readEntries(uptr Address, uptr Pages, u64 *Entries) EXCLUDES(Mutex);
+  // Fills Runs with the runs from *Next on and moves *Next behind what was
+  // looked at, at most to End.
+  bool readRuns(uptr *Next, uptr End, PageRun *Runs, u32 *Count)
+      EXCLUDES(Mutex);
   bool getFile(KeptFile *Result) EXCLUDES(Mutex);
   void reportLost(const KeptFile &Lost) EXCLUDES(Mutex);
 
   scudo::HybridMutex Mutex;
   KeptFile File GUARDED_BY(Mutex);
   ForkDetector Forks GUARDED_BY(Mutex);
+  // Whether PAGEMAP_SCAN may be used.
+  scudo::atomic_u8 MayScan = {};
 };
 
 } // namespace refpage

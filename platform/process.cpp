@@ -4,7 +4,9 @@
 
 #include "platform/scoped_errno.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -24,6 +26,23 @@ ProcessName getProcessName() {
   if (prctl(PR_GET_NAME, Name.Text) == -1)
     Name.Text[0] = '?';
   return Name;
+}
+
+bool hasSeccompFilter() {
+  ScopedErrno KeepErrno;
+  const int Fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (Fd == -1)
+    return true;
+  // The file has some 1500 bytes, and the line is in its second half.
+  char Text[4096];
+  const ssize_t Length = read(Fd, Text, sizeof(Text) - 1);
+  close(Fd);
+  if (Length <= 0)
+    return true;
+  Text[Length] = '\0';
+  const char *Line = strstr(Text, "\nSeccomp:\t");
+  // Without the line the kernel has no filters.
+  return Line && Line[sizeof("\nSeccomp:\t") - 1] != '0';
 }
 
 void writeAll(int Fd, const char *Text, uptr Length) {

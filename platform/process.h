@@ -24,6 +24,10 @@ struct ProcessName {
 };
 ProcessName getProcessName();
 
+// Whether system calls are filtered (seccomp(2)); true if that cannot be found
+// out.
+bool hasSeccompFilter();
+
 // Writes all of Text to Fd; gives up on an error.
 void writeAll(int Fd, const char *Text, uptr Length);
 

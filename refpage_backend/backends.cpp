@@ -109,17 +109,20 @@ int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
     Window W;
     if (const int AcquireError = From->acquire(Size, &W, &B->Window))
       return AcquireError;
-    B->Mappings = static_cast<u32>(countMappings(W, Size - Front));
-    if (atomic_load_relaxed(&ExtraMappings) + B->Mappings >
-        MaxWindowMappings + 1) {
+    Backing Planned = *B;
+    Planned.Kind = W.Maker->Kind;
+    Planned.setFilled(Front, 1);
+    Planned.FirstView = Planned.ViewSize = W.Size;
+    const uptr Mappings = Planned.countExtraMappings(Size);
+    if (atomic_load_relaxed(&ExtraMappings) + Mappings > MaxWindowMappings) {
       From->finishMapping(B->Window);
-      From->release(B->Window);
+      From->release(B->Window, Size);
       *Why = Try == 0 ? Reason::MappingBudget : *Why;
       return ENOSPC;
     }
     *Why = Reason::MapFailed;
     bool Lost;
-    Error = mapWindow(W, Base + Front, Size - Front, &Lost);
+    Error = mapWindow(W, 0, Base + Front, Size - Front, &Lost);
     if (Lost)
       From->reportLost(B->Window);
     From->finishMapping(B->Window);
@@ -127,13 +130,12 @@ int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
       Error = commitReserved(Base, Front);
     if (!Error) {
       *Why = Chosen;
-      B->Kind = W.Maker->Kind;
-      B->FilledBytes = Front;
+      *B = Planned;
       fillDense(Base, Front, Holds.Pattern);
-      add(ExtraMappings, B->Mappings - 1);
+      add(ExtraMappings, Mappings);
       return 0;
     }
-    From->release(B->Window);
+    From->release(B->Window, Size);
     if (!Lost)
       break;
     *Why = Reason::WindowLost;
@@ -151,7 +153,7 @@ int Backends::commitMemset(uptr Base, uptr Size, const Contents &Holds,
     return Error;
   }
   B->Kind = Backend::Memset;
-  B->FilledBytes = Size;
+  B->setFilled(Size, 1);
   if (IsDense)
     fillDense(Base, Size, Holds.Pattern);
   else
@@ -159,46 +161,260 @@ int Backends::commitMemset(uptr Base, uptr Size, const Contents &Holds,
   return 0;
 }
 
-void Backends::forget(const Backing &B) {
+void Backends::forget(uptr Size, const Backing &B) {
   if (!B.hasWindow())
     return;
-  subtract(ExtraMappings, B.Mappings - 1);
-  Sources.get(B.Source).release(B.Window);
+  subtract(ExtraMappings, B.countExtraMappings(Size));
+  Sources.get(B.Source).release(B.Window, Size);
 }
 
-bool Backends::canHold(const Backing &B, uptr Size,
-                       const Contents &Wanted) const {
-  if (B.Holds == Wanted)
-    return true;
-  // Views of a window hold what the window holds. Anonymous memory holds
-  // anything, if filling it is what would be done for such a block anyway.
-  if (B.hasWindow())
+bool Backends::canHold(const Backing &B, uptr Size, const Contents &Wanted,
+                       uptr ExpectedFront) const {
+  // Looking at bytes that were not written is in vain: a few are cheaper than a
+  // block's mappings.
+  constexpr uptr LittleInVain = 256UL << 10;
+  // Views of a window hold what the window holds.
+  if (B.hasWindow() && !(B.Holds == Wanted))
     return false;
-  return Wanted.isZero() ||
-         selectBackend(
-             {Size, Wanted, 0, atomic_load_relaxed(&ExtraMappings), Request})
-                 .Kind == Backend::Memset;
+  // Anonymous memory holds anything, if filling it is what would be done for
+  // such a block anyway.
+  if (!B.hasWindow()) {
+    const uptr Mappings = atomic_load_relaxed(&ExtraMappings);
+    if (Wanted.isZero() ||
+        selectBackend({Size, Wanted, ExpectedFront, Mappings, Request}).Kind ==
+            Backend::Memset)
+      return true;
+  }
+  return B.Holds == Wanted && B.FilledBytes <= ExpectedFront + LittleInVain;
 }
 
-void Backends::restore(uptr Base, uptr Size, const Contents &Wanted,
-                       bool WasDiscarded, Backing *B) {
-  uptr Filled = 0;
+bool Backends::isOutgrown(const Backing &B, uptr Size, uptr ExpectedFront,
+                          u32 Reuses) {
+  constexpr uptr LongFront = 256UL << 10;
+  if (!B.hasWindow() || Request != BackendRequest::Auto)
+    return false;
+  if (ExpectedFront >= LongFront && ExpectedFront / 2 > B.FilledBytes)
+    return true;
+  return B.countExtraMappings(Size) >= 2 &&
+         Sources.get(B.Source).isOutgrown(Size, B.ViewSize, Reuses);
+}
+
+Restored Backends::restore(uptr Base, uptr Size, uptr Unused,
+                           const Contents &Wanted, uptr ExpectedFront,
+                           bool WasDiscarded, Backing *B) {
+  Restored R;
   if (!B->hasWindow()) {
     B->Kind = Wanted.isZero() ? Backend::Zero : Backend::Memset;
-    B->FilledBytes = Wanted.isZero() ? 0 : Size;
+    B->setFilled(Wanted.isZero() ? 0 : Size, 1);
     B->Holds = Wanted;
   }
-  if (B->FilledBytes) {
-    fillPattern(Base, B->FilledBytes, Wanted.Pattern);
-    Filled = B->FilledBytes;
+  if (WasDiscarded) {
+    fillDense(Base, B->FilledBytes, Wanted.Pattern);
+    R.Filled = B->FilledBytes;
+  } else {
+    const uptr Start = Base + Unused;
+    const uptr End = Base + Size;
+    // What is expected to be written is not worth a question to the kernel.
+    const uptr FrontEnd = scudo::Max(scudo::Max(Base + B->FilledBytes, Start),
+                                     scudo::Min(Start + ExpectedFront, End));
+    restoreByContents(Start, FrontEnd - Start, Wanted.Pattern, Start, &R);
+    if (FrontEnd != End)
+      restoreByPagemap(WrittenPages, FrontEnd, End - FrontEnd, Wanted.Pattern,
+                       Start, &R);
   }
-  if (B->FilledBytes != Size && !WasDiscarded)
-    Filled += restoreWrittenPages(WrittenPages, Base + B->FilledBytes,
-                                  Size - B->FilledBytes, Wanted.Pattern);
   add(ReusedBlocks[index(B->Kind)], 1);
   add(ReusedBytes[index(B->Kind)], Size);
-  if (!Wanted.isZero() || Filled)
-    noteFill(Filled, Wanted.isZero() ? 0 : Size - Filled);
+  if (!Wanted.isZero() || R.Filled)
+    noteFill(R.Filled, Wanted.isZero() ? 0 : Size - R.Filled);
+  return R;
+}
+
+void Backends::split(uptr Size, uptr FrontSize, uptr GapSize, Backing *B,
+                     Backing *Front) {
+  const Backing Whole = *B;
+  const uptr Cut = FrontSize + GapSize;
+  *B = Whole.withoutFront(Cut);
+  *Front = Whole;
+  Front->setFilled(scudo::Min(Whole.FilledBytes, FrontSize),
+                   Whole.FilledMappings);
+  if (!Whole.hasWindow())
+    return;
+  Source &From = Sources.get(Whole.Source);
+  uptr Lost = GapSize;
+  if (Front->FilledBytes == FrontSize) {
+    Front->Kind = Backend::Memset;
+    Lost = Cut;
+  } else {
+    From.retain(Whole.Window);
+  }
+  From.noteResize(-static_cast<sptr>(Lost));
+  noteMappings(Front->countExtraMappings(FrontSize) +
+                   B->countExtraMappings(Size - Cut),
+               Whole.countExtraMappings(Size));
+}
+
+void Backends::noteMappings(uptr Now, uptr Before) {
+  // Modulo 2^64, as the counter.
+  add(ExtraMappings, Now - Before);
+}
+
+Backing Backends::planMove(const Backing &Old, uptr Cut, uptr Head,
+                           uptr Moved) {
+  Backing New = Old.withoutFront(Cut);
+  const uptr Size = Head + Moved;
+  if (New.Kind == Backend::Memset)
+    New.setFilled(Size, 1);
+  else if (New.hasWindow())
+    New.setFilled(scudo::Min(New.FilledBytes + Head, Size),
+                  New.FilledMappings + 1);
+  return New;
+}
+
+int Backends::movePages(uptr From, uptr To, uptr Size, const Backing &B,
+                        uptr *Moved) {
+  const uptr Filled = B.hasWindow() ? scudo::Min(B.FilledBytes, Size) : 0;
+  *Moved = 0;
+  if (Filled)
+    if (const int Error = moveMemory(From, To, Filled, 0, Filled, Moved))
+      return Error;
+  if (Filled == Size)
+    return 0;
+  uptr MovedViews;
+  const int Error = moveMemory(From + Filled, To + Filled, Size - Filled,
+                               B.hasWindow() ? B.FirstView : 0,
+                               B.hasWindow() ? B.ViewSize : Size, &MovedViews);
+  *Moved += MovedViews;
+  return Error;
+}
+
+int Backends::move(uptr From, uptr To, uptr Size, const Backing &FromBacking,
+                   Backing *New, uptr NewHead) {
+  uptr Moved;
+  int Error = movePages(From, To, Size, FromBacking, &Moved);
+  if (!Error)
+    return 0;
+  // Half moved: the kernel is short of memory or of mappings. What is left is
+  // copied, so that the block is whole again.
+  const uptr Left = Size - Moved;
+  reserveHole(To + Moved, Left);
+  Error = commitReserved(To + Moved, Left);
+  if (Error)
+    return Error;
+  memcpy(reinterpret_cast<void *>(To + Moved),
+         reinterpret_cast<const void *>(From + Moved), Left);
+  if (New->Kind != Backend::Zero)
+    New->setFilled(scudo::Max(New->FilledBytes, NewHead + Size),
+                   New->FilledMappings + 2);
+  return 0;
+}
+
+void Backends::finishMove(uptr OldSize, Backing *Old, uptr MovedSize,
+                          const Backing &Moved) {
+  if (Old->hasWindow()) {
+    noteMappings(Moved.countExtraMappings(MovedSize),
+                 Old->countExtraMappings(OldSize));
+    Sources.get(Old->Source)
+        .noteResize(static_cast<sptr>(MovedSize) - static_cast<sptr>(OldSize));
+  }
+  *Old = Backing();
+}
+
+int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
+                     uptr ExpectedFront, Backing *B) {
+  if (B->Kind == Backend::Zero && Wanted.isZero())
+    return commitReserved(Base + Size, Added);
+  if (B->hasWindow() && !(B->Holds == Wanted))
+    return ENOTSUP;
+  const uptr Front = Request == BackendRequest::Auto ? ExpectedFront : 0;
+  const uptr Mappings = atomic_load_relaxed(&ExtraMappings);
+  const Choice First =
+      selectBackend({Size + Added, Wanted, Front, Mappings, Request});
+  const uptr Filled = First.Kind == Backend::Memset
+                          ? Added
+                          : scudo::Min(Front > Size ? Front - Size : 0, Added);
+  Backing New = *B;
+  New.Holds = Wanted;
+  if (!B->hasWindow() || Filled)
+    New.setFilled(Size + Filled,
+                  static_cast<u32>(B->countExtraMappings(Size)) + 2);
+  int Error = Filled ? commitReserved(Base + Size, Filled) : 0;
+  if (!Error && Filled != Added)
+    Error = extendView(Base + Size + Filled, Added - Filled, Filled == 0, Size,
+                       &New);
+  if (!Error && Filled == Added && !New.hasWindow())
+    New.Kind = Backend::Memset;
+  if (Error)
+    return Error;
+  if (New.hasWindow())
+    noteMappings(New.countExtraMappings(Size + Added),
+                 B->countExtraMappings(Size));
+  fillDense(Base + Size, Filled, Wanted.Pattern);
+  noteFill(Filled, Added - Filled);
+  *B = New;
+  return 0;
+}
+
+// Views the window from Base on in Size bytes that follow a block of BlockSize
+// bytes; Continues says that they follow views.
+int Backends::extendView(uptr Base, uptr Size, bool Continues, uptr BlockSize,
+                         Backing *B) {
+  if (atomic_load_relaxed(&ExtraMappings) +
+          (B->ViewSize ? Size / B->ViewSize : 0) >
+      MaxWindowMappings)
+    return ENOSPC;
+  const bool HadWindow = B->hasWindow();
+  Window W;
+  if (HadWindow) {
+    // The block stays with its window: it counts as a user of one.
+    if (!Sources.get(B->Source).acquireAgain(B->Window, &W))
+      return ENOTSUP;
+  } else {
+    Source *New = Sources.find(B->Holds, &B->Source);
+    if (!New)
+      return ENOSPC;
+    if (const int Error = New->acquire(Size, &W, &B->Window))
+      return Error;
+  }
+  Source &From = Sources.get(B->Source);
+  uptr Offset = 0;
+  const uptr Viewed = HadWindow && Continues ? BlockSize - B->FilledBytes : 0;
+  if (Viewed) {
+    // The last view may have ended early. Where it ended the next one goes on,
+    // and the kernel makes one mapping of the two.
+    if (Viewed > B->FirstView)
+      Offset = (Viewed - B->FirstView) % B->ViewSize;
+    else
+      Offset = B->ViewSize - (B->FirstView - Viewed);
+    Offset %= B->ViewSize;
+  } else {
+    B->FirstView = B->ViewSize = W.Size;
+  }
+  B->Kind = W.Maker->Kind;
+  bool Lost;
+  const int Error = mapWindow(W, Offset, Base, Size, &Lost);
+  if (Lost)
+    From.reportLost(B->Window);
+  From.finishMapping(B->Window);
+  if (!HadWindow && Error)
+    From.release(B->Window, Size);
+  if (HadWindow && !Error)
+    From.noteResize(static_cast<sptr>(Size));
+  return Error;
+}
+
+uptr Backends::countEntries(uptr Base, uptr Written, const Backing &B) {
+  const uptr Pages =
+      scudo::Max(Written, B.FilledBytes) / scudo::getPageSizeCached();
+  const uptr FirstHuge = scudo::roundUp(Base, HugePageSize);
+  const uptr FilledEnd = Base + B.FilledBytes;
+  if (FirstHuge + HugePageSize > FilledEnd)
+    return Pages;
+  if (atomic_load_relaxed(&Huge) == Unknown)
+    atomic_store_relaxed(&Huge, allowsHugePages() ? Some : None);
+  if (atomic_load_relaxed(&Huge) == None)
+    return Pages;
+  const uptr InHuge = scudo::roundDown(FilledEnd, HugePageSize) - FirstHuge;
+  return Pages - InHuge / scudo::getPageSizeCached() + InHuge / HugePageSize;
 }
 
 void Backends::reuse(uptr Size, const Backing &B) {

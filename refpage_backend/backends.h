@@ -13,6 +13,7 @@
 
 #include "platform/pagemap.h"
 #include "refpage_backend/registry.h"
+#include "refpage_backend/restore.h"
 #include "refpage_backend/stats.h"
 
 namespace refpage {
@@ -32,15 +33,60 @@ public:
              Backing *B);
 
   // Before a range is unmapped: it does not use its backend any more.
-  void forget(const Backing &B);
+  void forget(uptr Size, const Backing &B);
 
   // Whether a range with that backing is a good place for such contents.
-  bool canHold(const Backing &B, uptr Size, const Contents &Wanted) const;
+  // ExpectedFront as for commit().
+  bool canHold(const Backing &B, uptr Size, const Contents &Wanted,
+               uptr ExpectedFront) const;
 
-  // Makes a range that was used before hold Wanted all over, where canHold().
-  // WasDiscarded: all of it was discarded since its last use.
-  void restore(uptr Base, uptr Size, const Contents &Wanted, bool WasDiscarded,
-               Backing *B);
+  // Whether a block that can hold what is wanted, and has been used again
+  // Reuses times, had better be made anew: as it would be made now its uses
+  // would cost less. Asked at times, since it counts the uses as demand.
+  bool isOutgrown(const Backing &B, uptr Size, uptr ExpectedFront, u32 Reuses);
+
+  // Makes a range that was used before hold Wanted all over, where canHold(),
+  // but for its first Unused bytes, which nobody will see. WasDiscarded: all of
+  // it was discarded since its last use; otherwise what is found says how much
+  // was written in that use, from Base + Unused on.
+  Restored restore(uptr Base, uptr Size, uptr Unused, const Contents &Wanted,
+                   uptr ExpectedFront, bool WasDiscarded, Backing *B);
+
+  // A range of Size bytes is cut in two, of which the first gets FrontSize
+  // bytes, and the second what is behind a gap of GapSize bytes, which the
+  // caller protects or unmaps. *B is the backing of the whole, and becomes that
+  // of the second; *Front that of the first.
+  void split(uptr Size, uptr FrontSize, uptr GapSize, Backing *B,
+             Backing *Front);
+
+  // Makes the Added bytes of reserved address space that follow Size bytes of a
+  // block (or of one that is about to be moved there) part of it, holding
+  // Wanted. What the block's other clean pages hold stays. Returns 0, or an
+  // errno: the block cannot grow so, and nothing has changed but what is mapped
+  // in the added part.
+  int extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
+             uptr ExpectedFront, Backing *B);
+
+  // Moving a block: its first Cut bytes stay behind, the Moved bytes after them
+  // go to a new place behind Head bytes of fresh anonymous memory. The backing
+  // there:
+  static Backing planMove(const Backing &Old, uptr Cut, uptr Head, uptr Moved);
+  // Does it; FromBacking is withoutFront(Cut). *New may have been extended
+  // meanwhile. Returns 0, or an errno when a part was moved and the rest cannot
+  // even be copied: then nothing can be done.
+  int move(uptr From, uptr To, uptr Size, const Backing &FromBacking,
+           Backing *New, uptr NewHead);
+  // The mere moving. *Moved bytes are at To also after a failure.
+  static int movePages(uptr From, uptr To, uptr Size, const Backing &B,
+                       uptr *Moved);
+  // Counts it: what stays behind of the old block views no window any more.
+  // Moved is what planMove() returned.
+  void finishMove(uptr OldSize, Backing *Old, uptr MovedSize,
+                  const Backing &Moved);
+
+  // How many entries of page tables a block has in use, of which Written bytes
+  // were written: what calls cost that go through them.
+  uptr countEntries(uptr Base, uptr Written, const Backing &B);
 
   // Counts a block that is used again as it is, with no contents asked for.
   void reuse(uptr Size, const Backing &B);
@@ -66,6 +112,9 @@ private:
                    Backing *B, Reason *Why);
   int commitMemset(uptr Base, uptr Size, const Contents &Holds, bool IsReserved,
                    bool IsDense, Backing *B);
+  int extendView(uptr Base, uptr Size, bool Continues, uptr BlockSize,
+                 Backing *B);
+  void noteMappings(uptr Now, uptr Before);
   void noteReason(Reason Why, int Error);
   void noteFill(uptr Filled, uptr NeverFilled);
 
@@ -75,6 +124,10 @@ private:
 
   // Mappings that windows take beyond one a block.
   scudo::atomic_uptr ExtraMappings = {};
+
+  // Whether filled memory gets huge pages, once that was found out.
+  enum HugePages : u8 { Unknown, None, Some };
+  scudo::atomic_u8 Huge = {};
 
   scudo::atomic_uptr Blocks[NumBackends] = {};
   scudo::atomic_uptr Bytes[NumBackends] = {};

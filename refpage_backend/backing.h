@@ -39,16 +39,52 @@ struct Backing {
   // registry and into the source. Only for backends that have sources.
   u8 Source = 0;
   u8 Window = 0;
-  // The mappings that views of the window take.
-  u32 Mappings = 0;
-  // So many bytes at the block's front are anonymous memory that was filled:
-  // all of it for Memset, none for Zero.
+  // So many bytes at the block's front have to be looked at, every one, when
+  // the contents are put back: anonymous memory, which may not hold them when
+  // clean. All of it for Memset, none for Zero. They take so many mappings.
   uptr FilledBytes = 0;
+  u32 FilledMappings = 0;
+  // Behind them lie views of the window: the first of so many bytes, the others
+  // of ViewSize each, the last as long as there is room.
+  uptr FirstView = 0;
+  uptr ViewSize = 0;
 
   // Whether the block views a window, which it then has to give back. All
   // others are anonymous memory.
   bool hasWindow() const {
     return Kind != Backend::Zero && Kind != Backend::Memset;
+  }
+
+  void setFilled(uptr Bytes, u32 Mappings) {
+    FilledBytes = Bytes;
+    FilledMappings = Bytes ? Mappings : 0;
+  }
+
+  // The mappings that a block of Size bytes takes beyond one.
+  uptr countExtraMappings(uptr Size) const {
+    if (!hasWindow())
+      return 0;
+    const uptr Viewed = Size - FilledBytes;
+    const uptr Others = Viewed > FirstView ? Viewed - FirstView : 0;
+    const uptr All = FilledMappings + (Viewed ? 1 : 0) +
+                     (ViewSize ? (Others + ViewSize - 1) / ViewSize : 0);
+    return All - 1;
+  }
+
+  // Of what is left of a block when its first Cut bytes are gone.
+  Backing withoutFront(uptr Cut) const {
+    Backing Rest = *this;
+    if (Cut < FilledBytes) {
+      Rest.setFilled(FilledBytes - Cut, FilledMappings);
+      return Rest;
+    }
+    Rest.setFilled(0, 0);
+    const uptr CutViews = Cut - FilledBytes;
+    if (hasWindow())
+      Rest.FirstView = CutViews < FirstView
+                           ? FirstView - CutViews
+                           : ViewSize - (CutViews - FirstView) % ViewSize;
+    return Rest;
   }
 };
 

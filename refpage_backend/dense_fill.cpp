@@ -8,9 +8,6 @@
 namespace refpage {
 namespace {
 
-// What the kernel's huge pages are on x86-64, and on arm64 with 4 KiB pages.
-constexpr uptr HugePageSize = 2UL << 20;
-
 // Written while still in the second-level cache from being zeroed.
 constexpr uptr BatchSize = 128UL << 10;
 

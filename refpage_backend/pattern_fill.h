@@ -29,6 +29,33 @@ inline void fillPattern(uptr Base, uptr Size, u64 Pattern) {
     *reinterpret_cast<u8 *>(Base) = PatternBytes[Base % sizeof(u64)];
 }
 
+// Whether [Base, Base + Size) holds what fillPattern() would write; both are
+// multiples of 64. Stops at the first bytes that differ, which in a page that
+// was written are mostly its first.
+inline bool holdsPattern(uptr Base, uptr Size, u64 Pattern) {
+  constexpr uptr Step = 8;
+  const u64 *Words = reinterpret_cast<const u64 *>(Base);
+  const u64 *End = Words + Size / sizeof(u64);
+  for (; Words != End; Words += Step) {
+    u64 Difference = 0;
+    for (uptr I = 0; I != Step; I++)
+      Difference |= Words[I] ^ Pattern;
+    if (Difference)
+      return false;
+  }
+  return true;
+}
+
+// Fills a small range, any alignment and size, if it does not hold the pattern:
+// a clean page stays clean.
+inline void fillUnlessHeld(uptr Base, uptr Size, u64 Pattern) {
+  const u8 *PatternBytes = reinterpret_cast<const u8 *>(&Pattern);
+  const u8 *Bytes = reinterpret_cast<const u8 *>(Base);
+  for (uptr I = 0; I != Size; I++)
+    if (Bytes[I] != PatternBytes[(Base + I) % sizeof(u64)])
+      return fillPattern(Base, Size, Pattern);
+}
+
 } // namespace refpage
 
 #endif // REFPAGE_BACKEND_PATTERN_FILL_H_

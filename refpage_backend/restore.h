@@ -10,12 +10,32 @@
 
 namespace refpage {
 
-// The range's clean pages hold Pattern already: it is a view of a window with
-// that pattern, or anonymous memory and the pattern is 0. Rewrites the written
-// pages in place, where they stay resident, so that the next use takes no
-// fault; pages in swap are dropped rather than read in. Where the kernel does
-// not tell which pages were written, drops them all. Returns the bytes filled.
-uptr restoreWrittenPages(Pagemap &Pages, uptr Base, uptr Size, u64 Pattern);
+// What was found in a range that was put back, in bytes: what its user had
+// written, and so was filled; and how much of that is at its start, without a
+// gap.
+struct Restored {
+  uptr Filled = 0;
+  uptr Front = 0;
+};
+
+// Both take [Base, Base + Size), whole pages of the range that starts at Start,
+// go through it in order and add to *R. Written pages are rewritten where they
+// are and stay resident, so that the next use takes no fault. Which pages were
+// written shows in what they hold: a page that holds the pattern all over is
+// left alone. That is found by reading it, at the price of a fill at worst; a
+// page that was written is known by its first bytes.
+
+// For pages that are resident, or will be written anyway.
+void restoreByContents(uptr Base, uptr Size, u64 Pattern, uptr Start,
+                       Restored *R);
+
+// For a range whose clean pages hold Pattern already: a view of a window with
+// that pattern, or anonymous memory and the pattern is 0. Looks at the pages
+// alone that the kernel names. Pages in swap are dropped rather than read in;
+// so are all of the range's where the kernel does not tell, and where most that
+// are resident have not been written for long.
+void restoreByPagemap(Pagemap &Pages, uptr Base, uptr Size, u64 Pattern,
+                      uptr Start, Restored *R);
 
 } // namespace refpage
 

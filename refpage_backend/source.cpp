@@ -32,20 +32,28 @@ void Source::init(const Contents &NewHolds, const WindowMaker *const *NewMakers,
 // would be ideal, twice the ideal is made: a window on the way to a larger one
 // is a loss.
 //
-// A window is no larger than any block needs. Above 4 MiB, where little is left
-// to gain, it takes at most 1/256 of the largest block; that bounds the
-// mappings of huge blocks.
-Source::WindowWish Source::getWish(uptr Size) {
+// What windows take together is bounded by 1/64 of the most that blocks viewed
+// of them at a time, or 1 MiB. A window is no larger than any block needs, and
+// above 4 MiB, where little is left to gain and making one takes longer than a
+// program should stand still (1.4 ms for 4 MiB), only as large as keeps a block
+// to 1024 mappings.
+Source::WindowWish Source::getWish(uptr NewBytes) {
   constexpr uptr CostRatio = 32UL << 10;
   constexpr uptr LargeWindow = 4UL << 20;
-  constexpr uptr LargeWindowShare = 256;
+  constexpr uptr MaxMappings = 1024;
+  constexpr uptr FreeMemory = 1UL << 20;
+  constexpr uptr LiveShare = 64;
   constexpr uptr GrowthFactor = 2;
-  // Far above any ideal that counts, far below an overflow of the product.
-  constexpr uptr MaxDemand = 1UL << 45;
-  Demand = scudo::Min(Demand + scudo::Min(Size, MaxDemand), MaxDemand);
-  LargestBlock = scudo::Max(LargestBlock, Size);
-  const uptr Most = scudo::Min(
-      MaxWindowSize, scudo::Max(LargeWindow, LargestBlock / LargeWindowShare));
+  const uptr Useful = scudo::Min(
+      scudo::Max(LargeWindow, LargestBlock / MaxMappings), MaxWindowSize);
+  const uptr Budget = scudo::Max(
+      FreeMemory, scudo::Max(PeakLiveBytes, LiveBytes + NewBytes) / LiveShare);
+  // What has a user stays after it is replaced.
+  uptr Staying = 0;
+  for (const Window &W : Windows)
+    if (W.Maker && W.Users)
+      Staying += W.OwnMemory;
+  const uptr Most = scudo::Min(Useful, Budget > Staying ? Budget - Staying : 0);
   uptr Largest = MinWindowSize;
   while (Largest < LargestBlock && Largest * 2 <= Most)
     Largest *= 2;
@@ -54,8 +62,26 @@ Source::WindowWish Source::getWish(uptr Size) {
     Ideal *= 2;
   if (Current == NoWindow)
     return {MinWindowSize, scudo::Min(Ideal, Largest)};
+  // What is gained is to be worth the making: not the last bit that the budget
+  // has left.
+  if (Largest < Windows[Current].Size * GrowthFactor)
+    return {0, 0};
   return {scudo::Min(Ideal / GrowthFactor, Largest),
           scudo::Min(Ideal * 2, Largest)};
+}
+
+void Source::addDemand(uptr Size) {
+  // Far above any ideal that counts, far below an overflow of the product.
+  constexpr uptr MaxDemand = 1UL << 45;
+  Demand = scudo::Min(Demand + scudo::Min(Size, MaxDemand), MaxDemand);
+  LargestBlock = scudo::Max(LargestBlock, Size);
+}
+
+void Source::addLive(sptr Difference) {
+  // The bytes of a block that was cut in two are not quite those of its parts.
+  const sptr Sum = static_cast<sptr>(LiveBytes) + Difference;
+  LiveBytes = static_cast<uptr>(scudo::Max<sptr>(Sum, 0));
+  PeakLiveBytes = scudo::Max(PeakLiveBytes, LiveBytes);
 }
 
 bool Source::mayTryAgain() {
@@ -143,6 +169,7 @@ int Source::acquire(uptr Size, Window *Taken, u8 *Index) {
   bool Make;
   {
     scudo::ScopedLock L(Mutex);
+    addDemand(Size);
     Wish = getWish(Size);
     HaveOne = Current != NoWindow;
     const bool Small = HaveOne && !Windows[Current].Maker->AnyLength &&
@@ -167,9 +194,44 @@ int Source::acquire(uptr Size, Window *Taken, u8 *Index) {
   Window &W = Windows[Current];
   W.Users++;
   W.Mappers++;
+  addLive(static_cast<sptr>(Size));
   *Taken = W;
   *Index = Current;
   return 0;
+}
+
+bool Source::acquireAgain(u8 Index, Window *Taken) {
+  CHECK_LT(Index, MaxWindows);
+  scudo::ScopedLock L(Mutex);
+  Window &W = Windows[Index];
+  if (W.File.Fd == -1)
+    return false;
+  W.Mappers++;
+  *Taken = W;
+  return true;
+}
+
+// Each use of a block touches all of its mappings: twice to protect it and once
+// to look through it, some 0.6 us each.
+bool Source::isOutgrown(uptr Size, uptr ViewSize, u32 Reuses) {
+  scudo::ScopedLock L(Mutex);
+  addDemand(Size * Reuses);
+  const WindowWish Wish = getWish(0);
+  return Wish.Least > ViewSize ||
+         (Current != NoWindow && Windows[Current].Size >= 2 * ViewSize &&
+          Size >= 2 * ViewSize);
+}
+
+void Source::retain(u8 Index) {
+  CHECK_LT(Index, MaxWindows);
+  scudo::ScopedLock L(Mutex);
+  CHECK_NE(Windows[Index].Users, 0U);
+  Windows[Index].Users++;
+}
+
+void Source::noteResize(sptr Difference) {
+  scudo::ScopedLock L(Mutex);
+  addLive(Difference);
 }
 
 void Source::finishMapping(u8 Index) {
@@ -178,12 +240,13 @@ void Source::finishMapping(u8 Index) {
   tidy(Index);
 }
 
-void Source::release(u8 Index) {
+void Source::release(u8 Index, uptr Size) {
   // From a header that an overflow may have reached.
   CHECK_LT(Index, MaxWindows);
   scudo::ScopedLock L(Mutex);
   CHECK_NE(Windows[Index].Users, 0U);
   Windows[Index].Users--;
+  addLive(-static_cast<sptr>(Size));
   tidy(Index);
 }
 

@@ -44,8 +44,20 @@ public:
   int acquire(uptr Size, Window *Taken, u8 *Index) EXCLUDES(Mutex, MakeMutex);
   // Says that the block is mapped, or will not be: the descriptor may go.
   void finishMapping(u8 Index) EXCLUDES(Mutex);
-  // Says that a block does not view the window any more.
-  void release(u8 Index) EXCLUDES(Mutex);
+  // Takes the window that a block views already once more, to map it for that
+  // block or a part of it. False if its descriptor is gone.
+  bool acquireAgain(u8 Index, Window *Taken) EXCLUDES(Mutex);
+  // Whether a block of Size bytes that views windows of ViewSize, and has been
+  // used again so many times more, would do better with larger ones. They are
+  // made when it is made anew.
+  bool isOutgrown(uptr Size, uptr ViewSize, u32 Reuses) EXCLUDES(Mutex);
+  // Counts one more block that views the window: a block was cut in two.
+  void retain(u8 Index) EXCLUDES(Mutex);
+  // Says that a block of Size bytes does not view the window any more.
+  void release(u8 Index, uptr Size) EXCLUDES(Mutex);
+  // Says that a block that views a window has become so many bytes longer or
+  // shorter.
+  void noteResize(sptr Difference) EXCLUDES(Mutex);
   // Says that the window's descriptor is not ours any more. Still in use until
   // released.
   void reportLost(u8 Index) EXCLUDES(Mutex);
@@ -74,7 +86,9 @@ private:
     uptr Least;
     uptr Best;
   };
-  WindowWish getWish(uptr Size) REQUIRES(Mutex);
+  WindowWish getWish(uptr NewBytes) REQUIRES(Mutex);
+  void addDemand(uptr Size) REQUIRES(Mutex);
+  void addLive(sptr Difference) REQUIRES(Mutex);
   void makeWindow(uptr Size) REQUIRES(MakeMutex) EXCLUDES(Mutex);
   bool mayTryAgain() REQUIRES(Mutex);
   void noteFailure(int Error) REQUIRES(Mutex);
@@ -97,6 +111,9 @@ private:
   u8 Current GUARDED_BY(Mutex) = NoWindow;
   uptr Demand GUARDED_BY(Mutex) = 0;
   uptr LargestBlock GUARDED_BY(Mutex) = 0;
+  // Bytes of blocks that view windows: now, and the most at a time.
+  uptr LiveBytes GUARDED_BY(Mutex) = 0;
+  uptr PeakLiveBytes GUARDED_BY(Mutex) = 0;
   int LastError GUARDED_BY(Mutex) = 0;
   u32 Failures GUARDED_BY(Mutex) = 0;
   u32 CallsToSkip GUARDED_BY(Mutex) = 0;

@@ -8,14 +8,15 @@
 
 namespace refpage {
 
-int mapWindow(const Window &W, uptr Base, uptr Size, bool *Lost) {
+int mapWindow(const Window &W, uptr Offset, uptr Base, uptr Size, bool *Lost) {
   *Lost = false;
   int Error = 0;
-  for (uptr Offset = 0; Offset < Size && !Error; Offset += W.Size) {
-    const uptr Length = scudo::Min(W.Size, Size - Offset);
-    Error = mapFileOver(W.File.Fd, Base + Offset, Length);
+  for (uptr Length; Size && !Error; Base += Length, Size -= Length) {
+    Length = scudo::Min(W.Size - Offset, Size);
+    Error = mapFileOver(W.File.Fd, Offset, Base, Length);
     if (Error)
-      reserveHole(Base + Offset, Length);
+      reserveHole(Base, Length);
+    Offset = 0;
   }
   if (!W.Maker->IsIntact(W)) {
     *Lost = true;

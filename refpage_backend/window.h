@@ -35,17 +35,13 @@ struct WindowMaker {
   bool (*IsIntact)(const Window &W);
 };
 
-// Views W all over [Base, Base + Size), which the caller owns, and proves
-// afterwards that it was W's file that was mapped: if the descriptor is still
-// ours after the last mapping it was ours at each, since a number once lost
-// never comes back by itself. Sets *Lost if it was not. Returns 0 or an errno;
-// then the range may be partly mapped or have holes (mapFileOver()).
-int mapWindow(const Window &W, uptr Base, uptr Size, bool *Lost);
-
-// How many mappings mapWindow() makes.
-inline uptr countMappings(const Window &W, uptr Size) {
-  return (Size + W.Size - 1) / W.Size;
-}
+// Views W all over [Base, Base + Size), which the caller owns: first from
+// Offset in it on, then from its start again and again. Proves afterwards that
+// it was W's file that was mapped: if the descriptor is still ours after the
+// last mapping it was ours at each, since a number once lost never comes back
+// by itself. Sets *Lost if it was not. Returns 0 or an errno; then the range
+// may be partly mapped or have holes (mapFileOver()).
+int mapWindow(const Window &W, uptr Offset, uptr Base, uptr Size, bool *Lost);
 
 } // namespace refpage
 
