@@ -146,6 +146,40 @@ public:
     return false;
   }
 
+  // Moves memory of entries that Accept(Span) likes to [To, To + Size),
+  // reserved address space, from its start on: as much as there is. Calls
+  // Use(Span, Address, Bytes) for each piece once it is there, readable and
+  // writable but holding what it held; Span is the entry's before. Returns the
+  // bytes moved.
+  template <typename F, typename G>
+  uptr gather(uptr To, uptr Size, F Accept, Backends &Pages, G Use)
+      EXCLUDES(Mutex) {
+    // Each piece costs some 10 us and a mapping: less than the faults of 16
+    // pages.
+    constexpr u32 MaxPieces = 8;
+    uptr Done = 0;
+    for (u32 Piece = 0; Piece != MaxPieces && Size - Done >= MinPiece;
+         Piece++) {
+      Entry E;
+      {
+        scudo::ScopedLock L(Mutex);
+        const u32 Best = findPiece(Size - Done, Accept);
+        if (Best == ArraySize)
+          break;
+        E = take(Best);
+        Places--;
+        KeptBytes -= keptBytes(E);
+      }
+      const BlockSpan Whole = E.Span;
+      const uptr Bytes = takePiece(To + Done, Size - Done, &E, Pages);
+      if (!Bytes)
+        break;
+      Use(Whole, To + Done, Bytes);
+      Done += Bytes;
+    }
+    return Done;
+  }
+
   bool setOption(scudo::Option O, sptr Value) {
     if (O == scudo::Option::ReleaseInterval) {
       scudo::atomic_store_relaxed(
@@ -427,6 +461,82 @@ private:
     return Best;
   }
 
+  static constexpr uptr MinPiece = 256UL << 10;
+
+  // The smallest that is enough, or else the largest.
+  template <typename F> u32 findPiece(uptr Size, F Accept) REQUIRES(Mutex) {
+    u32 Best = ArraySize;
+    for (u32 I = 0; I != HighWater; I++) {
+      const BlockSpan &Span = Entries[I].Span;
+      if (!Span.CommitBase || Span.CommitSize < MinPiece ||
+          Entries[I].WasDiscarded || !Accept(Span))
+        continue;
+      if (Best == ArraySize) {
+        Best = I;
+        continue;
+      }
+      const uptr BestSize = Entries[Best].Span.CommitSize;
+      if (BestSize < Size
+              ? Span.CommitSize > BestSize
+              : Span.CommitSize >= Size && Span.CommitSize < BestSize)
+        Best = I;
+    }
+    return Best;
+  }
+
+  // Moves up to Most bytes from the end of an entry of anonymous memory that
+  // was taken out, and puts back or unmaps the rest. Returns the bytes.
+  uptr takePiece(uptr To, uptr Most, Entry *E, Backends &Pages)
+      EXCLUDES(Mutex) {
+    const uptr PageSize = scudo::getPageSizeCached();
+    BlockSpan &Span = E->Span;
+    const uptr MapEnd = Span.MapBase + Span.MapSize;
+    uptr Bytes = scudo::Min(Most, Span.CommitSize);
+    // What would be left is a guard and little more: it is taken, or it stays.
+    if (Span.CommitSize - Bytes < MinPiece + PageSize)
+      Bytes = scudo::Min(Span.CommitSize, Most);
+    const uptr From = Span.commitEnd() - Bytes;
+    uptr Moved;
+    if (moveMemory(From, To, Bytes, 0, Bytes, &Moved) != 0 ||
+        commitReserved(To, Bytes) != 0) {
+      // What was moved is unmapped with the block it was meant for.
+      Pages.forget(Span.CommitSize, Span.Backed);
+      Span.unmapAround(From, From + Moved);
+      return 0;
+    }
+    if (Span.CommitSize - Bytes >= MinPiece + PageSize) {
+      // Its last page becomes its guard.
+      const uptr Guard = From - PageSize;
+      unmapMemory(From + Bytes, MapEnd - From - Bytes);
+      Span.CommitSize -= Bytes + PageSize;
+      Span.MapSize = From - Span.MapBase;
+      Span.Backed.setFilled(Span.CommitSize, Span.Backed.FilledMappings);
+      if ((E->IsProtected || protectMemory(Guard, PageSize) == 0) &&
+          putBack(*E))
+        return Bytes;
+      drop(Span, Pages);
+      return Bytes;
+    }
+    Span.unmapAround(From, From + Bytes);
+    return Bytes;
+  }
+
+  bool putBack(const Entry &E) EXCLUDES(Mutex) {
+    {
+      scudo::ScopedLock L(Mutex);
+      if (Places >= scudo::atomic_load_relaxed(&MaxEntriesCount))
+        return false;
+      Places++;
+      KeptBytes += keptBytes(E);
+    }
+    if (insert(E))
+      return true;
+    scudo::ScopedLock L(Mutex);
+    Places--;
+    KeptBytes -= keptBytes(E);
+    return false;
+  }
+
   // Small blocks may leave up to four pages in front of them unused, as
   // upstream's; to cut a larger block to the size costs 2 us, and is for those
   // that take longer to get otherwise.
@@ -444,7 +554,6 @@ private:
   // entry of its own, if it is worth that. Two pages between the two become
   // their guards.
   void cutFront(uptr NewBase, Backends &Pages, Entry *E) EXCLUDES(Mutex) {
-    constexpr uptr MinRest = 256UL << 10;
     const uptr PageSize = scudo::getPageSizeCached();
     BlockSpan &Span = E->Span;
     const uptr Unused = NewBase - Span.CommitBase;
@@ -463,26 +572,15 @@ private:
     Span.CommitBase = NewBase;
     Span.MapBase = NewBase - PageSize;
     Span.MapSize = End - Span.MapBase;
-    bool Keep = false;
+    bool Keep;
     {
       scudo::ScopedLock L(Mutex);
       LiveBytes -= Unused;
-      if (Rest.Span.CommitSize >= MinRest &&
-          KeptBytes + keptBytes(Rest) <= getBudget() &&
-          Places < scudo::atomic_load_relaxed(&MaxEntriesCount)) {
-        Keep = true;
-        Places++;
-        KeptBytes += keptBytes(Rest);
-      }
+      Keep = Rest.Span.CommitSize >= MinPiece &&
+             KeptBytes + keptBytes(Rest) <= getBudget();
     }
-    if (Keep && insert(Rest))
-      return;
-    if (Keep) {
-      scudo::ScopedLock L(Mutex);
-      Places--;
-      KeptBytes -= keptBytes(Rest);
-    }
-    drop(Rest.Span, Pages);
+    if (!Keep || !putBack(Rest))
+      drop(Rest.Span, Pages);
   }
 
   CacheLimits Limits;

@@ -21,8 +21,12 @@ constexpr u32 RoundLength = 8;
 // What one block did may be chance; what a large front would take in vain is
 // more.
 constexpr u32 MinObservations = 2;
-constexpr u32 MinLargeObservations = 8;
+constexpr u32 MinLargeObservations = 4;
 constexpr uptr LargeFront = 8UL << 20;
+
+// Blocks that say something about blocks of other sizes.
+constexpr u32 MinInARow = 8;
+constexpr uptr MinInARowSize = 1UL << 20;
 
 // From this share on it costs less time to fill a block at once than to copy
 // its pages from windows, gaps or not (measured on 8 MiB: 0.25 us a page with
@@ -44,9 +48,13 @@ u32 DensityModel::classOf(uptr CommitSize) {
   return static_cast<u32>(scudo::Min<uptr>(Log * 4 + Quarter, NumClasses - 1));
 }
 
-uptr DensityModel::getFront(const SizeClass &C, uptr CommitSize) {
+uptr DensityModel::getFront(const SizeClass &C, uptr CommitSize) const {
   const u32 Seen = atomic_load_relaxed(&C.Observations);
   const u32 Pages = atomic_load_relaxed(&C.FrontPages);
+  if ((Seen == 0 || Pages == AllPages) &&
+      atomic_load_relaxed(&WholeInARow) >= MinInARow &&
+      CommitSize / 2 <= atomic_load_relaxed(&LargestWhole))
+    return CommitSize;
   if (Seen < MinObservations)
     return 0;
   uptr Front = 0;
@@ -70,6 +78,12 @@ uptr DensityModel::getExpectedFront(uptr CommitSize) {
 
 uptr DensityModel::getKnownFront(uptr CommitSize) const {
   return getFront(Classes[classOf(CommitSize)], CommitSize);
+}
+
+bool DensityModel::wasFull(uptr CommitSize) const {
+  const SizeClass &C = Classes[classOf(CommitSize)];
+  return atomic_load_relaxed(&C.Observations) != 0 &&
+         atomic_load_relaxed(&C.FrontPages) == AllPages;
 }
 
 void DensityModel::observe(const BlockSpan &Span, Pagemap &Pages) {
@@ -121,6 +135,18 @@ void DensityModel::learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes) {
   if (Observation == 0 || Front < atomic_load_relaxed(&C.FrontPages) ||
       Observation % RoundLength == RoundLength - 1)
     atomic_store_relaxed(&C.FrontPages, Round);
+
+  if (CommitSize >= MinInARowSize) {
+    if (Front == AllPages) {
+      next(WholeInARow);
+      atomic_store_relaxed(
+          &LargestWhole,
+          scudo::Max(atomic_load_relaxed(&LargestWhole), CommitSize));
+    } else {
+      atomic_store_relaxed(&WholeInARow, 0);
+      atomic_store_relaxed(&LargestWhole, 0);
+    }
+  }
 
   const u32 Share = static_cast<u32>(
       scudo::Min<uptr>(WrittenBytes / (CommitSize / WholeShare), WholeShare));

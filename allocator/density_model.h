@@ -21,7 +21,8 @@ namespace refpage {
 // is then used less than those before it, its front takes memory that it would
 // not have taken. Nothing is bet on pages behind the first gap, so that sparse
 // blocks stay sparse, unless most of a block is written all the same; and large
-// fronts need more evidence.
+// fronts need more evidence. Where all blocks of late were written whole, one of
+// a new size is taken to be like them, if it is not much larger.
 //
 // What is looked at are blocks that are reused, since putting their contents
 // back shows what was written; and of those that were never used before, a
@@ -47,6 +48,32 @@ public:
   // one in sixteen after the first few: asking the kernel about 1 MiB takes 1
   // to 10 us.
   void observe(const BlockSpan &Span, Pagemap &Pages);
+
+  // Bytes that are expected to be written in a block that has grown from
+  // OldSize to NewSize, judged also by itself: a block that is full when it
+  // grows will be filled further. HoldsPattern(Address) says whether a page of
+  // the old block, which lies at OldBase, is clean.
+  template <typename F>
+  uptr getGrowingFront(uptr OldBase, uptr OldSize, uptr NewSize,
+                       F HoldsPattern) {
+    const uptr Known = getKnownFront(NewSize);
+    if (!isFull(OldBase, OldSize, HoldsPattern)) {
+      // What was thought of the size is not so.
+      if (getKnownFront(OldSize))
+        learn(OldSize, 0, 0);
+      return Known > OldSize ? 0 : Known;
+    }
+    learn(OldSize, OldSize, OldSize);
+    if (Known)
+      return Known;
+    // Half of what it grows by, or all if that was right before: little is then
+    // taken in vain by a block that was last grown for a few bytes.
+    const uptr Added = NewSize - OldSize;
+    return wasFull(NewSize)
+               ? NewSize
+               : OldSize +
+                     scudo::roundUp(Added / 2, scudo::getPageSizeCached());
+  }
 
   // A block of that size had so many bytes written, and of them so many at its
   // start.
@@ -75,10 +102,31 @@ private:
   // Four classes for each doubling.
   static constexpr u32 NumClasses = 4 * 40;
 
+  // Looks at a few pages all over the block, and of its last third.
+  template <typename F>
+  static bool isFull(uptr Base, uptr Size, F HoldsPattern) {
+    constexpr uptr Samples = 8;
+    const uptr PageSize = scudo::getPageSizeCached();
+    for (uptr I = 1; I <= Samples; I++) {
+      const uptr Anywhere = Size * I / (Samples + 1);
+      const uptr Late = Size - Size / 3 * I / Samples;
+      if (HoldsPattern(Base + scudo::roundDown(Anywhere, PageSize)) ||
+          HoldsPattern(Base + scudo::roundDown(Late, PageSize)))
+        return false;
+    }
+    return true;
+  }
+  // Whether the last block looked at was.
+  bool wasFull(uptr CommitSize) const;
+
   static u32 classOf(uptr CommitSize);
-  static uptr getFront(const SizeClass &C, uptr CommitSize);
+  uptr getFront(const SizeClass &C, uptr CommitSize) const;
 
   SizeClass Classes[NumClasses] = {};
+  // Blocks of any size that were looked at last and were written whole, since
+  // one that was not; and the largest of them.
+  scudo::atomic_u32 WholeInARow = {};
+  scudo::atomic_uptr LargestWhole = {};
 };
 
 } // namespace refpage

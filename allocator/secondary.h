@@ -125,6 +125,9 @@ private:
   bool moveInto(const MoveRequest &Request, uptr Size,
                 scudo::FillContentsMode FillContents, BlockSpan *Span,
                 uptr *UserPos);
+  bool commit(const Wish &Wanted, uptr Front, BlockSpan *Span);
+  uptr gather(const Wish &Wanted, uptr Front, uptr From, BlockSpan *Span);
+  uptr getGrowingFront(const BlockSpan &Old, uptr OldBase, uptr NewSize);
   void noteAllocation(LargeHeader *H) EXCLUDES(Mutex);
 
   Variant Fill = Variant::Refpage;
@@ -212,10 +215,7 @@ bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
     Pages.reuse(Span->CommitSize, Span->Backed);
     return true;
   }
-  // Now and then, and more and more rarely.
-  constexpr u32 FirstLook = 8;
-  if (Span->Reuses >= FirstLook && scudo::isPowerOfTwo(Span->Reuses) &&
-      Pages.isOutgrown(Span->Backed, Span->CommitSize, Front, Span->Reuses)) {
+  if (Pages.isOutgrown(Span->Backed, Span->CommitSize, Front, Span->Reuses)) {
     Cache.noteFreed(Span->CommitSize);
     Pages.forget(Span->CommitSize, Span->Backed);
     Span->unmap();
@@ -255,7 +255,7 @@ bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, const Wish &Wanted,
   // which can lie anywhere in that much more address space.
   const uptr Slack = Alignment > PageSize ? Alignment - PageSize : 0;
   Span->MapSize = Needed + Slack + 2 * PageSize;
-  const uptr Front = Wanted.Any ? 0 : Density.getExpectedFront(Needed);
+  const uptr Front = Wanted.Any ? 0 : Density.getKnownFront(Needed);
   // What will be filled begins with a huge page.
   const int Error =
       Front >= HugePageSize && Slack == 0
@@ -277,14 +277,71 @@ bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, const Wish &Wanted,
   }
   Span->CommitSize = CommitEnd - Span->CommitBase;
 
-  Cache.noteMapped(Span->CommitSize, Pages);
-  if (Pages.commit(Span->CommitBase, Span->CommitSize, Wanted.Holds, Front,
-                   &Span->Backed) != 0) {
+  if (!commit(Wanted, Front, Span)) {
     Cache.noteFreed(Span->CommitSize);
     Span->unmap();
     return false;
   }
   return true;
+}
+
+// Backs a new block, whose range is reserved.
+template <typename Config>
+bool Secondary<Config>::commit(const Wish &Wanted, uptr Front,
+                               BlockSpan *Span) {
+  Span->Backed = Backing();
+  const uptr Ready = gather(Wanted, Front, 0, Span);
+  Cache.noteMapped(Span->CommitSize, Pages);
+  if (Ready == 0)
+    return Pages.commit(
+               Span->CommitBase, Span->CommitSize, Wanted.Holds,
+               Wanted.Any ? 0 : Density.getExpectedFront(Span->CommitSize),
+               &Span->Backed) == 0;
+  Pages.reuse(0, Span->Backed);
+  return Ready == Span->CommitSize ||
+         Pages.extend(Span->CommitBase, Ready, Span->CommitSize - Ready,
+                      Wanted.Holds, Front, &Span->Backed) == 0;
+}
+
+// Backs what follows the first From bytes of a block, which have, or will get,
+// what Span->Backed says, with pages that are kept, as far as there are any: if
+// all of the block would be filled anyway. Returns the end of what is backed.
+template <typename Config>
+uptr Secondary<Config>::gather(const Wish &Wanted, uptr Front, uptr From,
+                               BlockSpan *Span) {
+  if (Wanted.Any || Wanted.Holds.isZero() ||
+      (Front < Span->CommitSize && Fill != Variant::Memset))
+    return From;
+  u32 Pieces = 0;
+  const uptr Bytes = Cache.gather(
+      Span->CommitBase + From, Span->CommitSize - From,
+      [](const BlockSpan &Kept) { return !Kept.Backed.hasWindow(); }, Pages,
+      [&](const BlockSpan &Whole, uptr Base, uptr Size) {
+        const Restored R = Pages.restorePiece(Base, Size, Wanted.Holds);
+        if (Size == Whole.CommitSize && Whole.Backed.Kind == Backend::Memset)
+          Density.learn(Size, R.Filled, R.Front);
+        Pieces++;
+      });
+  if (Bytes == 0)
+    return From;
+  Backing &B = Span->Backed;
+  const uptr Mappings = From ? B.countExtraMappings(From) + 1 + Pieces : Pieces;
+  B.setFilled(From + Bytes, static_cast<u32>(Mappings));
+  B.Holds = Wanted.Holds;
+  if (!B.hasWindow())
+    B.Kind = Backend::Memset;
+  return From + Bytes;
+}
+
+// How much of a block that is about to grow to NewSize will be written.
+template <typename Config>
+uptr Secondary<Config>::getGrowingFront(const BlockSpan &Old, uptr OldBase,
+                                        uptr NewSize) {
+  const u64 Clean = Old.Backed.Holds.Pattern;
+  return Density.getGrowingFront(
+      OldBase, Old.commitEnd() - OldBase, NewSize, [&](uptr Page) {
+        return holdsPattern(Page, scudo::getPageSizeCached(), Clean);
+      });
 }
 
 // The new block has its user memory at the same place in a page as the old one,
@@ -304,11 +361,10 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   const uptr OldBase =
       scudo::roundDown(reinterpret_cast<uptr>(OldHeader), PageSize);
   const uptr MoveBase = scudo::roundUp(OldUser, PageSize);
-  const uptr OldEnd = Old.commitEnd();
   const uptr NewEnd = scudo::roundUp(OldUser + Size, PageSize);
-  const uptr MoveSize = scudo::Min(OldEnd, NewEnd) - MoveBase;
+  const uptr MoveSize = scudo::Min(Old.commitEnd(), NewEnd) - MoveBase;
+  const uptr Cut = MoveBase - Old.CommitBase;
   const uptr Head = MoveBase - OldBase;
-  const uptr Added = NewEnd > OldEnd ? NewEnd - OldEnd : 0;
 
   Span->CommitSize = NewEnd - OldBase;
   Span->MapSize = Span->CommitSize + 2 * PageSize;
@@ -316,27 +372,32 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   if (reserveMemory(Span->MapSize, &Span->MapBase) != 0)
     return false;
   Span->CommitBase = Span->MapBase + PageSize;
-  Cache.noteResized(Old.CommitSize, Span->CommitSize, Pages);
 
-  const Backing Planned =
-      Backends::planMove(Old.Backed, MoveBase - Old.CommitBase, Head, MoveSize);
-  const uptr Front =
-      Wanted.Any ? 0 : Density.getExpectedFront(Span->CommitSize);
-  Span->Backed = Planned;
-  if (commitReserved(Span->CommitBase, Head) != 0 ||
-      (Added && Pages.extend(Span->CommitBase, Head + MoveSize, Added,
-                             Wanted.Any ? Old.Backed.Holds : Wanted.Holds,
-                             Front, &Span->Backed) != 0)) {
+  // First what can fail, while the old block is whole.
+  Span->Backed = Backends::planMove(Old.Backed, Cut, Head, MoveSize);
+  uptr Ready = Head + MoveSize;
+  int Error = commitReserved(Span->CommitBase, Head);
+  uptr Front = 0;
+  if (!Error && Ready != Span->CommitSize && !Wanted.Any) {
+    Front = getGrowingFront(Old, OldBase, Span->CommitSize);
+    Ready = gather(Wanted, Front, Ready, Span);
+  }
+  const Backing Planned = Span->Backed;
+  Cache.noteResized(Old.CommitSize, Span->CommitSize, Pages);
+  if (!Error && Ready != Span->CommitSize)
+    Error = Pages.extend(Span->CommitBase, Ready, Span->CommitSize - Ready,
+                         Wanted.Any ? Planned.Holds : Wanted.Holds, Front,
+                         &Span->Backed);
+  if (Error) {
     Cache.noteResized(Span->CommitSize, Old.CommitSize, Pages);
     Span->unmap();
     return false;
   }
   const uptr To = Span->CommitBase + Head;
-  if (Pages.move(MoveBase, To, MoveSize,
-                 Old.Backed.withoutFront(MoveBase - Old.CommitBase),
+  if (Pages.move(MoveBase, To, MoveSize, Old.Backed.withoutFront(Cut),
                  &Span->Backed, Head) != 0)
     scudo::reportOutOfMemory(MoveSize);
-  Pages.finishMove(Old.CommitSize, &Old.Backed, Head + MoveSize, Planned);
+  Pages.finishMove(Old.CommitSize, &Old.Backed, Ready, Planned);
   OldHeader->MovedBase = MoveBase;
   OldHeader->MovedEnd = MoveBase + MoveSize;
   *UserPos = To - (MoveBase - OldUser);

@@ -191,11 +191,15 @@ bool Backends::canHold(const Backing &B, uptr Size, const Contents &Wanted,
 bool Backends::isOutgrown(const Backing &B, uptr Size, uptr ExpectedFront,
                           u32 Reuses) {
   constexpr uptr LongFront = 256UL << 10;
-  if (!B.hasWindow() || Request != BackendRequest::Auto)
+  // Making it anew costs as much as some uses gain.
+  constexpr u32 UsesBetween = 8;
+  if (!B.hasWindow() || Request != BackendRequest::Auto ||
+      Reuses % UsesBetween != 0)
     return false;
   if (ExpectedFront >= LongFront && ExpectedFront / 2 > B.FilledBytes)
     return true;
-  return B.countExtraMappings(Size) >= 2 &&
+  // More and more rarely.
+  return scudo::isPowerOfTwo(Reuses) && B.countExtraMappings(Size) >= 2 &&
          Sources.get(B.Source).isOutgrown(Size, B.ViewSize, Reuses);
 }
 
@@ -226,6 +230,14 @@ Restored Backends::restore(uptr Base, uptr Size, uptr Unused,
   add(ReusedBytes[index(B->Kind)], Size);
   if (!Wanted.isZero() || R.Filled)
     noteFill(R.Filled, Wanted.isZero() ? 0 : Size - R.Filled);
+  return R;
+}
+
+Restored Backends::restorePiece(uptr Base, uptr Size, const Contents &Wanted) {
+  Restored R;
+  restoreByContents(Base, Size, Wanted.Pattern, Base, &R);
+  add(ReusedBytes[index(Backend::Memset)], Size);
+  noteFill(R.Filled, Size - R.Filled);
   return R;
 }
 

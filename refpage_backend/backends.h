@@ -42,7 +42,7 @@ public:
 
   // Whether a block that can hold what is wanted, and has been used again
   // Reuses times, had better be made anew: as it would be made now its uses
-  // would cost less. Asked at times, since it counts the uses as demand.
+  // would cost less. Asked before each use again.
   bool isOutgrown(const Backing &B, uptr Size, uptr ExpectedFront, u32 Reuses);
 
   // Makes a range that was used before hold Wanted all over, where canHold(),
@@ -51,6 +51,9 @@ public:
   // was written in that use, from Base + Unused on.
   Restored restore(uptr Base, uptr Size, uptr Unused, const Contents &Wanted,
                    uptr ExpectedFront, bool WasDiscarded, Backing *B);
+
+  // Makes a piece of anonymous memory that was used before hold Wanted all over.
+  Restored restorePiece(uptr Base, uptr Size, const Contents &Wanted);
 
   // A range of Size bytes is cut in two, of which the first gets FrontSize
   // bytes, and the second what is behind a gap of GapSize bytes, which the
