@@ -496,10 +496,15 @@ private:
     if (Span.CommitSize - Bytes < MinPiece + PageSize)
       Bytes = scudo::Min(Span.CommitSize, Most);
     const uptr From = Span.commitEnd() - Bytes;
+    if (commitReserved(From, Bytes) != 0) {
+      drop(Span, Pages);
+      return 0;
+    }
     uptr Moved;
-    if (moveMemory(From, To, Bytes, 0, Bytes, &Moved) != 0 ||
-        commitReserved(To, Bytes) != 0) {
-      // What was moved is unmapped with the block it was meant for.
+    if (moveMemory(From, To, Bytes, 0, Bytes, &Moved) != 0) {
+      // Nothing of what it held may stay where a block is to be made.
+      if (Moved && mapAnonymousOver(To, Moved) != 0)
+        scudo::reportOutOfMemory(Moved);
       Pages.forget(Span.CommitSize, Span.Backed);
       Span.unmapAround(From, From + Moved);
       return 0;

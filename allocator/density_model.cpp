@@ -104,27 +104,21 @@ void DensityModel::observe(const BlockSpan &Span, Pagemap &Pages) {
       Free % SampleInterval != 0)
     return;
 
-  // Some 100 us of looking are enough; what follows is taken to be alike.
-  constexpr uptr MaxWritten = 16UL << 20;
+  // Some 100 us of looking are enough. What is not looked at is not written, as
+  // far as can be said.
   constexpr u32 MaxRuns = 512;
   uptr Front = 0;
   uptr Written = 0;
-  uptr LookedAt = Span.CommitSize;
   u32 Runs = 0;
   const bool Known = Pages.forEachWrittenRun(
       Span.CommitBase, Span.CommitSize, [&](const PageRun &Run) {
         if (Run.Base == Span.CommitBase + Front)
           Front += Run.Size;
         Written += Run.Size;
-        if (++Runs != MaxRuns && Written < MaxWritten)
-          return true;
-        LookedAt = Run.Base + Run.Size - Span.CommitBase;
-        return false;
+        return ++Runs != MaxRuns;
       });
-  if (!Known)
-    return;
-  learn(Span.CommitSize, Written / (LookedAt >> 10) * (Span.CommitSize >> 10),
-        Front);
+  if (Known)
+    learn(Span.CommitSize, Written, Front);
 }
 
 void DensityModel::learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes) {

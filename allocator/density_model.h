@@ -21,8 +21,8 @@ namespace refpage {
 // is then used less than those before it, its front takes memory that it would
 // not have taken. Nothing is bet on pages behind the first gap, so that sparse
 // blocks stay sparse, unless most of a block is written all the same; and large
-// fronts need more evidence. Where all blocks of late were written whole, one of
-// a new size is taken to be like them, if it is not much larger.
+// fronts need more evidence. Where all blocks of late were written whole, one
+// of a new size is taken to be like them, if it is not much larger.
 //
 // What is looked at are blocks that are reused, since putting their contents
 // back shows what was written; and of those that were never used before, a
@@ -66,13 +66,16 @@ public:
     learn(OldSize, OldSize, OldSize);
     if (Known)
       return Known;
-    // Half of what it grows by, or all if that was right before: little is then
-    // taken in vain by a block that was last grown for a few bytes.
+    // Half of what it grows by, or all if that was right before, but not very
+    // much: little is then taken in vain by a block that was last grown for a
+    // few bytes.
+    constexpr uptr MostOnTrust = 32UL << 20;
     const uptr Added = NewSize - OldSize;
-    return wasFull(NewSize)
-               ? NewSize
-               : OldSize +
-                     scudo::roundUp(Added / 2, scudo::getPageSizeCached());
+    const uptr OnTrust = wasFull(NewSize) ? Added : Added / 2;
+    return OldSize +
+           scudo::roundUp(
+               scudo::Min(OnTrust, scudo::Max(MostOnTrust, OldSize / 8)),
+               scudo::getPageSizeCached());
   }
 
   // A block of that size had so many bytes written, and of them so many at its

@@ -293,10 +293,10 @@ bool Secondary<Config>::commit(const Wish &Wanted, uptr Front,
   const uptr Ready = gather(Wanted, Front, 0, Span);
   Cache.noteMapped(Span->CommitSize, Pages);
   if (Ready == 0)
-    return Pages.commit(
-               Span->CommitBase, Span->CommitSize, Wanted.Holds,
-               Wanted.Any ? 0 : Density.getExpectedFront(Span->CommitSize),
-               &Span->Backed) == 0;
+    return Pages.commit(Span->CommitBase, Span->CommitSize, Wanted.Holds,
+                        Wanted.Any ? 0
+                                   : Density.getExpectedFront(Span->CommitSize),
+                        &Span->Backed) == 0;
   Pages.reuse(0, Span->Backed);
   return Ready == Span->CommitSize ||
          Pages.extend(Span->CommitBase, Ready, Span->CommitSize - Ready,
@@ -315,10 +315,11 @@ uptr Secondary<Config>::gather(const Wish &Wanted, uptr Front, uptr From,
   u32 Pieces = 0;
   const uptr Bytes = Cache.gather(
       Span->CommitBase + From, Span->CommitSize - From,
-      [](const BlockSpan &Kept) { return !Kept.Backed.hasWindow(); }, Pages,
+      [](const BlockSpan &Kept) { return Kept.Backed.Kind == Backend::Memset; },
+      Pages,
       [&](const BlockSpan &Whole, uptr Base, uptr Size) {
         const Restored R = Pages.restorePiece(Base, Size, Wanted.Holds);
-        if (Size == Whole.CommitSize && Whole.Backed.Kind == Backend::Memset)
+        if (Size == Whole.CommitSize)
           Density.learn(Size, R.Filled, R.Front);
         Pieces++;
       });

@@ -357,9 +357,14 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
     New.Kind = Backend::Memset;
   if (Error)
     return Error;
-  if (New.hasWindow())
+  if (New.hasWindow()) {
     noteMappings(New.countExtraMappings(Size + Added),
                  B->countExtraMappings(Size));
+    // A window taken just now counts what views it.
+    const uptr Counted = B->hasWindow() ? Size : Added - Filled;
+    Sources.get(New.Source)
+        .noteResize(static_cast<sptr>(Size + Added - Counted));
+  }
   fillDense(Base + Size, Filled, Wanted.Pattern);
   noteFill(Filled, Added - Filled);
   *B = New;
@@ -409,8 +414,6 @@ int Backends::extendView(uptr Base, uptr Size, bool Continues, uptr BlockSize,
   From.finishMapping(B->Window);
   if (!HadWindow && Error)
     From.release(B->Window, Size);
-  if (HadWindow && !Error)
-    From.noteResize(static_cast<sptr>(Size));
   return Error;
 }
 
