@@ -169,6 +169,7 @@ public:
         E = take(Best);
         Places--;
         KeptBytes -= keptBytes(E);
+        PiecesTaken++;
       }
       const BlockSpan Whole = E.Span;
       const uptr Bytes = takePiece(To + Done, Size - Done, &E, Pages);
@@ -245,6 +246,15 @@ public:
                     getBackendName(E.Span.Backed.Kind),
                     E.WasDiscarded ? " [R]" : "");
     }
+  }
+
+  void appendReport(scudo::ScopedString *Str) EXCLUDES(Mutex) {
+    scudo::ScopedLock L(Mutex);
+    Str->append(
+        "refpage:   cache: %u of %u blocks came from it, %u gave pages; "
+        "keeps %zu KiB of %zu KiB at most\n",
+        SuccessfulRetrieves, CallsToRetrieve, PiecesTaken, KeptBytes >> 10,
+        getBudget() >> 10);
   }
 
   // Around fork(). An entry that another thread is about to put in or has just
@@ -607,6 +617,7 @@ private:
   u64 OldestTime GUARDED_BY(Mutex) = UINT64_MAX;
   u32 CallsToRetrieve GUARDED_BY(Mutex) = 0;
   u32 SuccessfulRetrieves GUARDED_BY(Mutex) = 0;
+  u32 PiecesTaken GUARDED_BY(Mutex) = 0;
   // Entries from here on are free.
   u32 HighWater GUARDED_BY(Mutex) = 0;
   Entry Entries[ArraySize] GUARDED_BY(Mutex) = {};

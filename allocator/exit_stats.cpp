@@ -2,7 +2,7 @@
 
 #include "allocator/exit_stats.h"
 
-#include "allocator/stats_text.h"
+#include "allocator/options.h"
 #include "platform/process.h"
 
 #include "atomic_helpers.h"
@@ -10,28 +10,29 @@
 namespace refpage {
 namespace {
 
-scudo::atomic_uptr StatsSource;
+scudo::atomic_uptr StatsOwner;
+StatsWriter WriteStats;
 KeptStderr StatsStream;
 bool PrintAtExit = false;
 
 // After the exit handlers and the destructors of the program, whose
 // allocations count too.
 __attribute__((destructor)) void printAtExit() {
-  auto *Source =
-      reinterpret_cast<Backends *>(scudo::atomic_load_relaxed(&StatsSource));
-  if (!PrintAtExit || !Source)
+  const uptr Owner =
+      scudo::atomic_load(&StatsOwner, scudo::memory_order_acquire);
+  if (!PrintAtExit || !Owner)
     return;
-  BackendStats Stats;
-  Source->getStats(&Stats);
   scudo::ScopedString Text;
-  appendBackendStats(getOptions(), Stats, &Text);
+  WriteStats(reinterpret_cast<void *>(Owner), &Text);
   StatsStream.write(Text.data(), Text.length());
 }
 
 } // namespace
 
-void setStatsSource(Backends *Source) {
-  scudo::atomic_store_relaxed(&StatsSource, reinterpret_cast<uptr>(Source));
+void setStatsSource(void *Owner, StatsWriter Write) {
+  WriteStats = Write;
+  scudo::atomic_store(&StatsOwner, reinterpret_cast<uptr>(Owner),
+                      scudo::memory_order_release);
 }
 
 void initExitStats() {

@@ -5,12 +5,15 @@
 #ifndef REFPAGE_ALLOCATOR_EXIT_STATS_H_
 #define REFPAGE_ALLOCATOR_EXIT_STATS_H_
 
-#include "refpage_backend/backends.h"
+#include "string_utils.h"
 
 namespace refpage {
 
-// Whose counts are the process's. nullptr: nobody's.
-void setStatsSource(Backends *Source);
+// Writes the statistics of Owner.
+typedef void (*StatsWriter)(void *Owner, scudo::ScopedString *Str);
+
+// Whose statistics are the process's. nullptr: nobody's.
+void setStatsSource(void *Owner, StatsWriter Write);
 
 // Called when the heap works. With stats=1 keeps a way to standard error until
 // the process exits, when the block is printed there.

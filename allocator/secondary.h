@@ -48,7 +48,9 @@ public:
     LocalStats.init();
     if (S)
       S->link(&LocalStats);
-    setStatsSource(&Pages);
+    setStatsSource(this, [](void *Owner, scudo::ScopedString *Str) {
+      static_cast<Secondary *>(Owner)->appendReport(Str);
+    });
   }
 
   // Returns the block, and its end in *BlockEnd; nullptr when there is no
@@ -100,7 +102,7 @@ public:
   // Large blocks carry no tags.
   void disableMemoryTagging() {}
   void unmapTestOnly() {
-    setStatsSource(nullptr);
+    setStatsSource(nullptr, nullptr);
     Cache.empty(Pages);
     Pages.close();
   }
@@ -129,6 +131,8 @@ private:
   uptr gather(const Wish &Wanted, uptr Front, uptr From, BlockSpan *Span);
   uptr getGrowingFront(const BlockSpan &Old, uptr OldBase, uptr NewSize);
   void noteAllocation(LargeHeader *H) EXCLUDES(Mutex);
+  // What stats=1 prints at exit.
+  void appendReport(scudo::ScopedString *Str);
 
   Variant Fill = Variant::Refpage;
   Contents PatternContents;
@@ -466,9 +470,17 @@ void Secondary<Config>::getStats(scudo::ScopedString *Str) {
         LargestSize >> 20, FragmentedBytes >> 10);
   }
   Cache.getStats(Str);
+  appendReport(Str);
+}
+
+template <typename Config>
+void Secondary<Config>::appendReport(scudo::ScopedString *Str) {
   BackendStats Stats;
   Pages.getStats(&Stats);
   appendBackendStats(getOptions(), Stats, Str);
+  if (!Stats.anyBlocks())
+    return;
+  Cache.appendReport(Str);
   Density.getStats(Str);
 }
 

@@ -47,10 +47,7 @@ const char *getVariantName(Variant V) {
 void appendBackendStats(const Options &Asked, const BackendStats &Stats,
                         scudo::ScopedString *Str) {
   const ProcessName Name = getProcessName();
-  uptr Blocks = 0;
-  for (uptr Made : Stats.Blocks)
-    Blocks += Made;
-  if (Blocks == 0) {
+  if (!Stats.anyBlocks()) {
     Str->append("refpage: no large blocks in %s (pid %d)\n", Name.Text,
                 getProcessId());
     return;

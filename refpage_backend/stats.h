@@ -26,6 +26,13 @@ struct BackendStats {
   uptr Reasons[NumReasons];
   int LastErrors[NumReasons];
   SourceStats Windows;
+
+  bool anyBlocks() const {
+    for (uptr Made : Blocks)
+      if (Made)
+        return true;
+    return false;
+  }
 };
 
 } // namespace refpage
