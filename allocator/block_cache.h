@@ -523,6 +523,7 @@ private:
       // Its last page becomes its guard.
       const uptr Guard = From - PageSize;
       unmapMemory(From + Bytes, MapEnd - From - Bytes);
+      Span.IsPart = true;
       Span.CommitSize -= Bytes + PageSize;
       Span.MapSize = From - Span.MapBase;
       Span.Backed.setFilled(Span.CommitSize, Span.Backed.FilledMappings);
@@ -577,6 +578,7 @@ private:
     const uptr Gap = 2 * PageSize;
     if (!E->IsProtected && protectMemory(NewBase - Gap, Gap) != 0)
       return; // It is used as it is.
+    Span.IsPart = true;
     Entry Rest = *E;
     Rest.Span.CommitSize = Unused - Gap;
     Rest.Span.MapSize = Unused - PageSize + (Span.CommitBase - Span.MapBase);

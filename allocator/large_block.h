@@ -33,6 +33,9 @@ struct BlockSpan {
   // How often it was handed out again, and how many of its bytes were written
   // in the use before this one.
   u32 Reuses = 0;
+  // Whether it is a part of a freed block that was cut: what is written in it
+  // says nothing about blocks of its size.
+  bool IsPart = false;
   uptr WrittenBytes = 0;
 
   uptr commitEnd() const { return CommitBase + CommitSize; }

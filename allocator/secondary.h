@@ -233,8 +233,9 @@ bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
       Pages.restore(Span->CommitBase, Span->CommitSize, Unused, Wanted.Holds,
                     Front, Found.WasDiscarded, &Span->Backed);
   Span->WrittenBytes = R.Filled;
-  if (!Found.WasDiscarded && !Wanted.Holds.isZero())
+  if (!Found.WasDiscarded && !Wanted.Holds.isZero() && !Span->IsPart)
     Density.learn(Span->CommitSize - Unused, R.Filled, R.Front);
+  Span->IsPart = false; // A block of its own from now on.
   return true;
 }
 
@@ -323,7 +324,7 @@ uptr Secondary<Config>::gather(const Wish &Wanted, uptr Front, uptr From,
       Pages,
       [&](const BlockSpan &Whole, uptr Base, uptr Size) {
         const Restored R = Pages.restorePiece(Base, Size, Wanted.Holds);
-        if (Size == Whole.CommitSize)
+        if (Size == Whole.CommitSize && !Whole.IsPart)
           Density.learn(Size, R.Filled, R.Front);
         Pieces++;
       });
