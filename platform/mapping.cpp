@@ -91,6 +91,8 @@ int protectMemory(uptr Base, uptr Size) {
 // Before 6.17 the kernel moves one mapping a call, and says EFAULT to a range
 // of several without touching it. Since then it moves them all, but if that
 // fails in the middle does not tell where; so it is one a call for all kernels.
+// All of them unmap the target before they find out that they cannot move: what
+// was reserved there is to be had back at once.
 int moveMemory(uptr From, uptr To, uptr Size, uptr First, uptr Each,
                uptr *Moved) {
   ScopedErrno KeepErrno;
@@ -102,9 +104,11 @@ int moveMemory(uptr From, uptr To, uptr Size, uptr First, uptr Each,
     if (mremap(pointer(From + *Moved), Step, Step,
                MREMAP_MAYMOVE | MREMAP_FIXED,
                pointer(To + *Moved)) == MAP_FAILED) {
+      const int Error = errno;
+      reserveHole(To + *Moved, Step);
       // The program has split the mapping (mprotect, madvise, mlock).
-      if (errno != EFAULT || Step == PageSize)
-        return errno;
+      if (Error != EFAULT || Step == PageSize)
+        return Error;
       Step = scudo::roundUp(Step / 2, PageSize);
       continue;
     }

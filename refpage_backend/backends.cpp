@@ -308,7 +308,6 @@ int Backends::move(uptr From, uptr To, uptr Size, const Backing &FromBacking,
   // Half moved: the kernel is short of memory or of mappings. What is left is
   // copied, so that the block is whole again.
   const uptr Left = Size - Moved;
-  reserveHole(To + Moved, Left);
   Error = commitReserved(To + Moved, Left);
   if (Error)
     return Error;

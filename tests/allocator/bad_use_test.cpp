@@ -5,6 +5,8 @@
 
 #include "tests/allocator/heap.h"
 
+#include "allocator/large_block.h"
+
 #include <new>
 #include <signal.h>
 #include <sys/mman.h>
@@ -13,23 +15,23 @@ using namespace refpage_test;
 
 namespace {
 
-// Kept in the cache when freed, so that its header can still be looked at.
+// Left as it is when freed, so that its header can still be looked at.
 constexpr size_t CachedSize = 300 * KiB;
-// Unmapped when freed.
-constexpr size_t UnmappedSize = 4 * MiB;
+// Inaccessible when freed.
+constexpr size_t ProtectedSize = 4 * MiB;
 
 class BadUseDeathTest : public testing::Test {
 protected:
   void SetUp() override {
     Cached = static_cast<char *>(malloc(CachedSize));
-    Unmapped = static_cast<char *>(malloc(UnmappedSize));
+    Protected = static_cast<char *>(malloc(ProtectedSize));
   }
   void TearDown() override {
     free(Cached);
-    free(Unmapped);
+    free(Protected);
   }
   char *Cached = nullptr;
-  char *Unmapped = nullptr;
+  char *Protected = nullptr;
 };
 
 // Stores that the compiler cannot drop.
@@ -44,11 +46,11 @@ TEST_F(BadUseDeathTest, DoubleFree) {
       "Scudo ERROR: invalid chunk state when deallocating address 0x");
 }
 
-TEST_F(BadUseDeathTest, DoubleFreeOfAnUnmappedBlock) {
+TEST_F(BadUseDeathTest, DoubleFreeOfAProtectedBlock) {
   EXPECT_EXIT(
       {
-        free(Unmapped);
-        free(Unmapped);
+        free(Protected);
+        free(Protected);
       },
       testing::KilledBySignal(SIGSEGV), "");
 }
@@ -65,7 +67,7 @@ TEST_F(BadUseDeathTest, ReallocAfterFree) {
 TEST_F(BadUseDeathTest, FreeOfAPointerIntoABlock) {
   EXPECT_DEATH(free(Cached + 16 * KiB),
                "Scudo ERROR: corrupted chunk header at address 0x");
-  EXPECT_DEATH(free(Unmapped + MiB),
+  EXPECT_DEATH(free(Protected + MiB),
                "Scudo ERROR: corrupted chunk header at address 0x");
 }
 
@@ -91,34 +93,34 @@ TEST_F(BadUseDeathTest, UsableSizeOfAFreedBlock) {
 TEST_F(BadUseDeathTest, OverflowMeetsTheGuardPage) {
   // No gap: the sizes are multiples of the alignment.
   EXPECT_EXIT(poke(Cached + CachedSize), testing::KilledBySignal(SIGSEGV), "");
-  EXPECT_EXIT(poke(Unmapped + UnmappedSize), testing::KilledBySignal(SIGSEGV),
+  EXPECT_EXIT(poke(Protected + ProtectedSize), testing::KilledBySignal(SIGSEGV),
               "");
 }
 
 TEST_F(BadUseDeathTest, ReadPastTheEndMeetsTheGuardPage) {
   EXPECT_EXIT(fprintf(stderr, "%d",
-                      *static_cast<volatile char *>(Unmapped + UnmappedSize)),
+                      *static_cast<volatile char *>(Protected + ProtectedSize)),
               testing::KilledBySignal(SIGSEGV), "");
 }
 
 TEST_F(BadUseDeathTest, UnderflowBeyondTheHeaderPageMeetsTheGuardPage) {
-  EXPECT_EXIT(poke(Unmapped - 2 * Page), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(poke(Protected - 2 * Page), testing::KilledBySignal(SIGSEGV), "");
 }
 
 TEST_F(BadUseDeathTest, UnderflowIntoTheHeader) {
   EXPECT_DEATH(
       {
-        memset(Unmapped - 16, 0x41, 16);
-        free(Unmapped);
+        memset(Protected - 16, 0x41, 16);
+        free(Protected);
       },
       "Scudo ERROR: corrupted chunk header at address 0x");
 }
 
-TEST_F(BadUseDeathTest, WriteAfterFreeOfAnUnmappedBlock) {
+TEST_F(BadUseDeathTest, WriteAfterFreeOfAProtectedBlock) {
   EXPECT_EXIT(
       {
-        free(Unmapped);
-        poke(Unmapped);
+        free(Protected);
+        poke(Protected);
       },
       testing::KilledBySignal(SIGSEGV), "");
 }
@@ -133,18 +135,21 @@ TEST_F(BadUseDeathTest, DeleteOfTheWrongSize) {
 }
 
 TEST_F(BadUseDeathTest, LinksOfTheBlockListAreChecked) {
+  // Prev and Next, first in the header below the chunk header, lead to what is
+  // no link.
+  void *const Links[2] = {Cached, Cached};
+  memset(Cached, 0, 16);
   EXPECT_DEATH(
       {
-        // The header lies below the chunk header: Prev, Next, span.
-        memset(Unmapped - 16 - 128, 0x41, 128);
-        free(Unmapped);
+        memcpy(Protected - 16 - refpage::LargeHeaderSize, Links, 16);
+        free(Protected);
       },
-      "");
+      "Scudo ERROR: CHECK failed");
 }
 
 // What programs do with blocks and may: stacks with guard pages of their own.
 TEST(OwnProtectionTest, BlocksWithInaccessiblePagesCanBeFreed) {
-  for (size_t Size : {CachedSize, MiB, UnmappedSize}) {
+  for (size_t Size : {CachedSize, MiB, ProtectedSize}) {
     for (int Round = 0; Round != 50; Round++) {
       char *Ptr = static_cast<char *>(memalign(Page, Size));
       ASSERT_NE(Ptr, nullptr);
@@ -161,7 +166,7 @@ TEST(OwnProtectionTest, BlocksWithInaccessiblePagesCanBeFreed) {
 }
 
 TEST(GuardTest, BothSidesOfABlockAreInaccessible) {
-  for (size_t Size : {CachedSize, UnmappedSize}) {
+  for (size_t Size : {CachedSize, ProtectedSize}) {
     char *Ptr = static_cast<char *>(malloc(Size));
     ASSERT_NE(Ptr, nullptr);
     const uintptr_t End = reinterpret_cast<uintptr_t>(Ptr) + Size;
@@ -180,9 +185,8 @@ TEST(GuardTest, BothSidesOfABlockAreInaccessible) {
   }
 }
 
-// As upstream: a block of up to 512 KiB is kept for reuse, a larger one goes
-// back to the kernel at once.
-TEST(DelayedReuseTest, FreedLargeBlocksAreUnmapped) {
+// Blocks above what is kept at most go back to the kernel at once.
+TEST(DelayedReuseTest, FreedHugeBlocksAreUnmapped) {
   const size_t Before = getVirtualBytes();
   for (int I = 0; I != 10; I++)
     free(malloc(256 * MiB));

@@ -39,7 +39,7 @@ protected:
                 0);
     }
     Model.observe(Span, Pages.getWrittenPages());
-    Pages.forget(Span.Backed);
+    Pages.forget(Size, Span.Backed);
     Span.unmap();
   }
 
@@ -91,9 +91,9 @@ TEST_F(DensityModelTest, NothingInTheBlockIsRead) {
 }
 
 TEST_F(DensityModelTest, LearnsTheFrontThatIsWritten) {
-  live(Size, Size / 2);
-  live(Size, Size / 2);
-  EXPECT_EQ(Model.getExpectedFront(Size), Size / 2);
+  live(Size, Size / 4);
+  live(Size, Size / 4);
+  EXPECT_EQ(Model.getExpectedFront(Size), Size / 4);
 }
 
 TEST_F(DensityModelTest, TheLeastFrontCounts) {
@@ -111,7 +111,7 @@ TEST_F(DensityModelTest, SparseBlocksStaySparse) {
 
 TEST_F(DensityModelTest, WhatIsBehindAGapIsNotExpected) {
   for (int I = 0; I != 20; I++)
-    live(Size, Size / 2, Size / 4);
+    live(Size, Size / 4, Size / 2);
   EXPECT_EQ(Model.getExpectedFront(Size), 0U);
 }
 
@@ -127,7 +127,8 @@ TEST_F(DensityModelTest, ForgetsThatBlocksWereWrittenWhole) {
   for (int I = 0; I != 10; I++)
     live(Size, Size);
   ASSERT_EQ(getFront(Size), Size);
-  for (int I = 0; I != 40; I++)
+  // One block in sixteen is looked at, and the share of four has to show.
+  for (int I = 0; I != 80; I++)
     live(Size, Size / 4);
   EXPECT_LE(getFront(Size), Size / 4);
 }

@@ -127,6 +127,7 @@ TEST(LimitsTest, NothingIsLeftOfFreedBlocks) {
       Blocks.push_back(malloc(600 * KiB + I * 100 * KiB));
     for (void *Ptr : Blocks)
       free(Ptr);
+    malloc_trim(0);
     if (Round == 0)
       continue;
     EXPECT_LE(countMaps(), MapsBefore + 2);

@@ -49,7 +49,7 @@ TEST_F(MappingTest, DiscardedPagesReadAsZero) {
 TEST_F(MappingTest, AFileMappedOverIsPrivate) {
   int Fd;
   ASSERT_NE(Fd = makePatternFile(2 * Page, 0x4141414141414141), -1);
-  ASSERT_EQ(mapFileOver(Fd, Base, 2 * Page), 0);
+  ASSERT_EQ(mapFileOver(Fd, 0, Base, 2 * Page), 0);
   bytes()[0] = 'B';
   char Byte;
   ASSERT_EQ(pread(Fd, &Byte, 1, 0), 1);
@@ -88,9 +88,48 @@ TEST_F(MappingTest, WhatIsMappedIsNoHole) {
   EXPECT_EQ(bytes()[0], 1);
 }
 
+TEST_F(MappingTest, AViewCanStartInsideTheFile) {
+  int Fd;
+  ASSERT_NE(Fd = makePatternFile(2 * Page, 0x4141414141414141), -1);
+  ASSERT_EQ(pwrite(Fd, "B", 1, Page), 1);
+  ASSERT_EQ(mapFileOver(Fd, Page, Base, Page), 0);
+  EXPECT_EQ(bytes()[0], 'B');
+  close(Fd);
+}
+
+TEST_F(MappingDeathTest, ProtectedMemoryIsInaccessible) {
+  ASSERT_EQ(commitReserved(Base, Size), 0);
+  ASSERT_EQ(protectMemory(Base + Page, Page), 0);
+  bytes()[0] = 1;
+  EXPECT_EXIT(bytes()[Page] = 1, testing::KilledBySignal(SIGSEGV), "");
+}
+
+TEST_F(MappingTest, ProtectedMemoryKeepsWhatItHolds) {
+  ASSERT_EQ(commitReserved(Base, Size), 0);
+  bytes()[Page] = 1;
+  ASSERT_EQ(protectMemory(Base, Size), 0);
+  ASSERT_EQ(commitReserved(Base, Size), 0);
+  EXPECT_EQ(bytes()[Page], 1);
+}
+
+TEST_F(MappingTest, AlignedReservationsLieAsAskedFor) {
+  for (uptr Alignment : {2 * Page, 16 * Page, 512 * Page}) {
+    for (uptr Offset : {uptr(0), Page, Alignment - Page}) {
+      const size_t Before = getVirtualBytes();
+      uptr Aligned;
+      ASSERT_EQ(reserveAligned(5 * Page, Alignment, Offset, &Aligned), 0);
+      EXPECT_EQ(Aligned % Alignment, Offset);
+      // Nothing besides.
+      EXPECT_EQ(getVirtualBytes(), Before + 5 * Page);
+      EXPECT_EQ(commitReserved(Aligned, 5 * Page), 0);
+      EXPECT_EQ(unmapMemory(Aligned, 5 * Page), 0);
+    }
+  }
+}
+
 TEST_F(MappingTest, ErrorsComeBackAsValuesAndErrnoIsKept) {
   errno = 0;
-  EXPECT_EQ(mapFileOver(-1, Base, Page), EBADF);
+  EXPECT_EQ(mapFileOver(-1, 0, Base, Page), EBADF);
   EXPECT_EQ(commitReserved(Base + 1, Page), EINVAL);
   EXPECT_EQ(unmapMemory(Base + 1, Page), EINVAL);
   EXPECT_EQ(discardPages(Base + 1, Page), EINVAL);

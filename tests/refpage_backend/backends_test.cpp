@@ -32,7 +32,7 @@ protected:
   void TearDown() override {
     if (!Subject)
       return;
-    Subject->forget(B);
+    Subject->forget(Size, B);
     Subject->close();
     unmapMemory(Base, Size);
     EXPECT_TRUE(listWindowDescriptors().empty());
@@ -110,13 +110,13 @@ TEST_P(RestoredBlockTest, HoldsThePatternAgain) {
     bytes()[I] = 1;
   const bool Discarded =
       std::get<2>(GetParam()) && Subject->discard(Base, Size);
-  Subject->restore(Base, Size, Pattern, Discarded, &B);
+  Subject->restore(Base, Size, 0, Pattern, 0, Discarded, &B);
   expectContents(Pattern);
 }
 
 TEST_P(RestoredBlockTest, CanHoldWhatItHeld) {
   make(std::get<0>(GetParam()), Pattern, std::get<1>(GetParam()));
-  EXPECT_TRUE(Subject->canHold(B, Size, Pattern));
+  EXPECT_TRUE(Subject->canHold(B, Size, Pattern, std::get<1>(GetParam())));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -126,19 +126,26 @@ INSTANTIATE_TEST_SUITE_P(
                                      BackendRequest::Memfd),
                      testing::Values(uptr(0), MiB, 4 * MiB), testing::Bool()));
 
+// All of what was filled has to be looked at when it is reused: in vain where
+// it is not expected to be written.
+TEST_F(BackendsTest, FilledBlocksAreNoPlaceForWhatIsNotWritten) {
+  make(BackendRequest::Auto, Pattern, MiB);
+  EXPECT_FALSE(Subject->canHold(B, Size, Pattern, MiB / 4));
+}
+
 TEST_F(BackendsTest, AnonymousBlocksTurnIntoZeros) {
   make(BackendRequest::Memset, Pattern);
-  ASSERT_TRUE(Subject->canHold(B, Size, {}));
-  Subject->restore(Base, Size, {}, false, &B);
+  ASSERT_TRUE(Subject->canHold(B, Size, {}, 0));
+  Subject->restore(Base, Size, 0, {}, 0, false, &B);
   EXPECT_EQ(B.Kind, Backend::Zero);
   expectContents({});
 }
 
 TEST_F(BackendsTest, ZerosTurnIntoAPatternWhereThatWouldBeFilledAnyway) {
   make(BackendRequest::Memset, {});
-  ASSERT_TRUE(Subject->canHold(B, Size, Pattern));
+  ASSERT_TRUE(Subject->canHold(B, Size, Pattern, 0));
   bytes()[0] = 1;
-  Subject->restore(Base, Size, Pattern, false, &B);
+  Subject->restore(Base, Size, 0, Pattern, 0, false, &B);
   EXPECT_EQ(B.Kind, Backend::Memset);
   expectContents(Pattern);
 }
@@ -146,19 +153,19 @@ TEST_F(BackendsTest, ZerosTurnIntoAPatternWhereThatWouldBeFilledAnyway) {
 TEST_F(BackendsTest, DiscardedZerosTurnIntoAPattern) {
   make(BackendRequest::Memset, {});
   ASSERT_TRUE(Subject->discard(Base, Size));
-  Subject->restore(Base, Size, Pattern, true, &B);
+  Subject->restore(Base, Size, 0, Pattern, 0, true, &B);
   expectContents(Pattern);
 }
 
 TEST_F(BackendsTest, WindowBlocksAreNoPlaceForOtherContents) {
   make(BackendRequest::Auto, Pattern);
-  EXPECT_FALSE(Subject->canHold(B, Size, {}));
-  EXPECT_FALSE(Subject->canHold(B, Size, {~Pattern.Pattern, 0}));
+  EXPECT_FALSE(Subject->canHold(B, Size, {}, 0));
+  EXPECT_FALSE(Subject->canHold(B, Size, {~Pattern.Pattern, 0}, 0));
 }
 
 TEST_F(BackendsTest, LargeZeroBlocksAreNoPlaceForAPatternThatWindowsGive) {
   make(BackendRequest::Auto, {});
-  EXPECT_FALSE(Subject->canHold(B, Size, Pattern));
+  EXPECT_FALSE(Subject->canHold(B, Size, Pattern, 0));
 }
 
 // Invariant 2: what is mapped is ours.
@@ -189,7 +196,7 @@ TEST_F(BackendsTest, AReusedDescriptorIsNoticedAndItsFileNeverShown) {
   // And the program's descriptor still is the program's.
   EXPECT_EQ(describeDescriptor(Windows[0]), describeDescriptor(Own));
 
-  Subject->forget(SecondBacking);
+  Subject->forget(Size, SecondBacking);
   unmapMemory(Second, Size);
   close(Windows[0]);
   close(Own);
@@ -251,7 +258,7 @@ TEST_F(BackendsTest, FrontsDoNotUseUpTheMappings) {
     ASSERT_EQ(Subject->commit(Other, Size, Pattern, Size - Page, &OtherBacking),
               0);
     ASSERT_EQ(OtherBacking.Kind, Backend::MemfdWindow);
-    Subject->forget(OtherBacking);
+    Subject->forget(Size, OtherBacking);
     unmapMemory(Other, Size);
   }
   EXPECT_EQ(stats().Reasons[index(Reason::MappingBudget)], 0U);
@@ -268,11 +275,11 @@ TEST_F(BackendsTest, WaitWhileDisabled) {
     reserveMemory(Size, &Other);
     Subject->commit(Other, Size, Pattern, 0, &OtherBacking);
     Done++;
-    Subject->forget(OtherBacking);
+    Subject->forget(Size, OtherBacking);
     unmapMemory(Other, Size);
   });
   std::thread Restorer([&] {
-    Subject->restore(Base, Size, Pattern, false, &B);
+    Subject->restore(Base, Size, 0, Pattern, 0, false, &B);
     Done++;
   });
   usleep(100000);
@@ -300,9 +307,10 @@ TEST_F(BackendsTest, StatsCountWhatWasFilled) {
   EXPECT_EQ(Stats.FilledBytes, MiB);
   EXPECT_EQ(Stats.NeverFilledBytes, Size - MiB);
   bytes()[2 * MiB] = 1;
-  Subject->restore(Base, Size, Pattern, false, &B);
+  Subject->restore(Base, Size, 0, Pattern, 0, false, &B);
   Stats = stats();
-  EXPECT_EQ(Stats.FilledBytes, 2 * MiB + Page);
+  // The front holds the pattern still: what holds it is not written again.
+  EXPECT_EQ(Stats.FilledBytes, MiB + Page);
   EXPECT_EQ(Stats.ReusedBlocks[index(Backend::MemfdWindow)], 1U);
   EXPECT_EQ(Stats.ReusedBytes[index(Backend::MemfdWindow)], Size);
 }
@@ -345,15 +353,15 @@ TEST(MappingBudgetTest, WindowsStopAtTheirShareAndGetItBack) {
   ASSERT_EQ(reserveMemory(MiB, &Base), 0);
   ASSERT_EQ(Subject.commit(Base, MiB, Pattern, 0, &B), 0);
   EXPECT_EQ(B.Kind, Backend::Memset);
-  Subject.forget(B);
+  Subject.forget(MiB, B);
   unmapMemory(Base, MiB);
 
-  Subject.forget(LargeBacking);
+  Subject.forget(Large, LargeBacking);
   unmapMemory(LargeBase, Large);
   ASSERT_EQ(reserveMemory(MiB, &Base), 0);
   ASSERT_EQ(Subject.commit(Base, MiB, Pattern, 0, &B), 0);
   EXPECT_EQ(B.Kind, Backend::MemfdWindow);
-  Subject.forget(B);
+  Subject.forget(MiB, B);
   unmapMemory(Base, MiB);
   Subject.close();
 }

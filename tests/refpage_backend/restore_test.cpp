@@ -24,7 +24,7 @@ protected:
   void SetUp() override {
     ASSERT_NE(Fd = makePatternFile(Size, Pattern), -1);
     ASSERT_EQ(reserveMemory(Size, &Base), 0);
-    ASSERT_EQ(mapFileOver(Fd, Base, Size), 0);
+    ASSERT_EQ(mapFileOver(Fd, 0, Base, Size), 0);
   }
   void TearDown() override {
     unmapMemory(Base, Size);
@@ -33,6 +33,12 @@ protected:
   }
   void write(uptr PageNumber) {
     reinterpret_cast<volatile char *>(Base)[PageNumber * Page + 17] = 1;
+  }
+  // Puts the pattern back; returns the bytes that were filled.
+  uptr restore(u64 Wanted = Pattern) {
+    Restored R;
+    restoreByPagemap(Pages, Base, Size, Wanted, Base, &R);
+    return R.Filled;
   }
   void expectPattern() {
     EXPECT_EQ(findNotPattern(reinterpret_cast<void *>(Base), 0, Size, Pattern),
@@ -45,26 +51,31 @@ protected:
 };
 
 TEST_F(RestoreTest, NothingWrittenNothingFilled) {
-  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, Pattern), 0U);
+  EXPECT_EQ(restore(), 0U);
   expectPattern();
 }
 
 TEST_F(RestoreTest, FillsExactlyTheWrittenPages) {
   for (uptr I : {0, 1, 255, 256, 400, 599})
     write(I);
-  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, Pattern), 6 * Page);
+  EXPECT_EQ(restore(), 6 * Page);
   expectPattern();
 }
 
 TEST_F(RestoreTest, WrittenPagesStayResident) {
   write(3);
-  restoreWrittenPages(Pages, Base, Size, Pattern);
+  restore();
   unsigned char Resident;
   ASSERT_EQ(mincore(reinterpret_cast<void *>(Base + 3 * Page), Page, &Resident),
             0);
   EXPECT_EQ(Resident & 1, 1);
   // Not fetched from the window again: it still is a page of its own.
-  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, Pattern), Page);
+  uptr Written = 0;
+  Pages.forEachWrittenRun(Base, Size, [&](const PageRun &Run) {
+    EXPECT_EQ(Run.Base, Base + 3 * Page);
+    return (Written += Run.Size) != 0;
+  });
+  EXPECT_EQ(Written, Page);
 }
 
 TEST_F(RestoreTest, PagesThatTheProgramDiscardedAreCleanAlready) {
@@ -73,7 +84,7 @@ TEST_F(RestoreTest, PagesThatTheProgramDiscardedAreCleanAlready) {
   ASSERT_EQ(
       madvise(reinterpret_cast<void *>(Base + 3 * Page), Page, MADV_DONTNEED),
       0);
-  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, Pattern), Page);
+  EXPECT_EQ(restore(), Page);
   expectPattern();
 }
 
@@ -82,7 +93,7 @@ TEST_F(RestoreTest, LockedPagesAreRestored) {
     GTEST_SKIP() << "no right to lock memory";
   write(3);
   write(100);
-  restoreWrittenPages(Pages, Base, Size, Pattern);
+  restore();
   expectPattern();
 }
 
@@ -90,7 +101,7 @@ TEST_F(RestoreTest, AnonymousMemoryGetsItsZerosBack) {
   ASSERT_EQ(mapAnonymousOver(Base, Size), 0);
   write(5);
   write(500);
-  EXPECT_EQ(restoreWrittenPages(Pages, Base, Size, 0), 2 * Page);
+  EXPECT_EQ(restore(0), 2 * Page);
   EXPECT_EQ(findNotPattern(reinterpret_cast<void *>(Base), 0, Size, 0), -1);
 }
 
