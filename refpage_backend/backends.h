@@ -52,7 +52,8 @@ public:
   Restored restore(uptr Base, uptr Size, uptr Unused, const Contents &Wanted,
                    uptr ExpectedFront, bool WasDiscarded, Backing *B);
 
-  // Makes a piece of anonymous memory that was used before hold Wanted all over.
+  // Makes a piece of anonymous memory that was used before hold Wanted all
+  // over.
   Restored restorePiece(uptr Base, uptr Size, const Contents &Wanted);
 
   // A range of Size bytes is cut in two, of which the first gets FrontSize

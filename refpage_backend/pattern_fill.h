@@ -30,9 +30,10 @@ inline void fillPattern(uptr Base, uptr Size, u64 Pattern) {
 }
 
 // Whether [Base, Base + Size) holds what fillPattern() would write; both are
-// multiples of 512. Stops soon after the first bytes that differ, which in a page
-// that was written are mostly its first. A page that holds the pattern takes 35
-// ns, a little more than to fill it (29 ns); in steps of 64 bytes it took 74.
+// multiples of 512. Stops soon after the first bytes that differ, which in a
+// page that was written are mostly its first. A page that holds the pattern
+// takes 35 ns, a little more than to fill it (29 ns); in steps of 64 bytes it
+// took 74.
 inline bool holdsPattern(uptr Base, uptr Size, u64 Pattern) {
   constexpr uptr Step = 64;
   const u64 *Words = reinterpret_cast<const u64 *>(Base);

@@ -112,14 +112,17 @@ uptr Source::sumOwnMemory() {
 
 // Blocks keep a window's memory through their mappings: the descriptor of one
 // that is not current can go as soon as no thread is about to map it, and its
-// place when no block views it.
-void Source::tidy(u32 Index) {
+// place when no block views it. The caller closes what is returned, without the
+// lock.
+KeptFile Source::tidy(u32 Index) {
   Window &W = Windows[Index];
   if (Index == Current || W.Mappers != 0)
-    return;
-  giveUp(&W.File);
+    return KeptFile();
+  const KeptFile Unused = W.File;
+  W.File = KeptFile();
   if (W.Users == 0)
     W = Window();
+  return Unused;
 }
 
 void Source::makeWindow(uptr Size) {
@@ -130,28 +133,35 @@ void Source::makeWindow(uptr Size) {
     New.Maker = Makers[I];
   }
 
-  scudo::ScopedLock L(Mutex);
-  if (Error) {
-    noteFailure(Error);
-    return;
+  KeptFile Unused;
+  {
+    scudo::ScopedLock L(Mutex);
+    if (Error)
+      noteFailure(Error);
+    else
+      Unused = put(New);
   }
+  giveUp(&Unused);
+}
+
+// Makes a window the current one. Returns what is to be closed.
+KeptFile Source::put(const Window &New) {
   u32 Slot = 0;
   while (Slot != MaxWindows && Windows[Slot].Maker)
     Slot++;
   if (Slot == MaxWindows) {
-    giveUp(&New.File);
     noteFailure(EMFILE);
-    return;
+    return New.File;
   }
   Windows[Slot] = New;
   const u8 Old = Current;
   Current = static_cast<u8>(Slot);
-  if (Old != NoWindow)
-    tidy(Old);
   LastError = 0;
   Failures = 0;
+  const KeptFile Unused = Old == NoWindow ? KeptFile() : tidy(Old);
   Counts.WindowsMade++;
   Counts.PeakMemory = scudo::Max(Counts.PeakMemory, sumOwnMemory());
+  return Unused;
 }
 
 void Source::makeUnlessThere(const WindowWish &Wish) {
@@ -235,19 +245,27 @@ void Source::noteResize(sptr Difference) {
 }
 
 void Source::finishMapping(u8 Index) {
-  scudo::ScopedLock L(Mutex);
-  Windows[Index].Mappers--;
-  tidy(Index);
+  KeptFile Unused;
+  {
+    scudo::ScopedLock L(Mutex);
+    Windows[Index].Mappers--;
+    Unused = tidy(Index);
+  }
+  giveUp(&Unused);
 }
 
 void Source::release(u8 Index, uptr Size) {
   // From a header that an overflow may have reached.
   CHECK_LT(Index, MaxWindows);
-  scudo::ScopedLock L(Mutex);
-  CHECK_NE(Windows[Index].Users, 0U);
-  Windows[Index].Users--;
-  addLive(-static_cast<sptr>(Size));
-  tidy(Index);
+  KeptFile Unused;
+  {
+    scudo::ScopedLock L(Mutex);
+    CHECK_NE(Windows[Index].Users, 0U);
+    Windows[Index].Users--;
+    addLive(-static_cast<sptr>(Size));
+    Unused = tidy(Index);
+  }
+  giveUp(&Unused);
 }
 
 void Source::reportLost(u8 Index) {
@@ -271,11 +289,15 @@ void Source::getStats(SourceStats *Stats) {
 
 void Source::close() {
   scudo::ScopedLock M(MakeMutex);
-  scudo::ScopedLock L(Mutex);
-  const u8 Old = Current;
-  Current = NoWindow;
-  if (Old != NoWindow)
-    tidy(Old);
+  KeptFile Unused;
+  {
+    scudo::ScopedLock L(Mutex);
+    const u8 Old = Current;
+    Current = NoWindow;
+    if (Old != NoWindow)
+      Unused = tidy(Old);
+  }
+  giveUp(&Unused);
 }
 
 } // namespace refpage

@@ -22,10 +22,10 @@ struct SourceStats {
   uptr PeakMemory = 0; // The most they took at a time.
 };
 
-// Thread-safe. Locks are not held while blocks are mapped, only while the first
-// window is made. After a fork the child has the parent's windows; one that
-// another thread of the parent was mapping at the fork counts as in use in the
-// child for ever, which costs its memory and, once it is replaced, a
+// Thread-safe. No lock is held while blocks are mapped, nor while a window is
+// made, but for the first. After a fork the child has the parent's windows; one
+// that another thread of the parent was mapping at the fork counts as in use in
+// the child for ever, which costs its memory and, once it is replaced, a
 // descriptor.
 class Source {
 public:
@@ -94,7 +94,8 @@ private:
   void noteFailure(int Error) REQUIRES(Mutex);
   void makeUnlessThere(const WindowWish &Wish) REQUIRES(MakeMutex)
       EXCLUDES(Mutex);
-  void tidy(u32 Index) REQUIRES(Mutex);
+  KeptFile put(const Window &New) REQUIRES(Mutex);
+  KeptFile tidy(u32 Index) REQUIRES(Mutex);
   uptr sumOwnMemory() REQUIRES(Mutex);
 
   Contents Holds;
