@@ -1,19 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What every bench must give the tool, and what the parsers read."""
 
+import pathlib
 import unittest
 
-from harness import benches
-from harness.benches import malloc, redis
+from harness import benches, peers
+from harness.bench import with_peers
+from harness.benches import churn, malloc, redis
+from harness.context import Context
+from harness.goals import Lowest
 from harness.variants import OWN_NAMES
+
+PLACE = Context(
+    binaries=pathlib.Path("/bin"),
+    cache=pathlib.Path("/cache"),
+    scratch=pathlib.Path("/scratch"),
+    say=print,
+)
 
 
 class All(unittest.TestCase):
     def test_every_bench_uses_known_variants(self):
         for bench in benches.ALL.values():
-            self.assertLessEqual(set(bench.variants), set(OWN_NAMES))
+            known = {*OWN_NAMES, *peers.NAMES}
+            self.assertLessEqual(set(bench.variants), known)
             self.assertTrue(bench.about)
             self.assertGreater(bench.runs, 0)
+
+
+    def test_under_peers_each_has_all_variants_once(self):
+        for name in benches.UNDER_PEERS:
+            bench = with_peers(benches.ALL[name])
+            self.assertEqual(bench.name, f"peers-{name}")
+            self.assertLessEqual(set(peers.NAMES), set(bench.variants))
+            self.assertIn("refpage", bench.variants)
+            self.assertCountEqual(set(bench.variants), bench.variants)
+
+
+class Churn(unittest.TestCase):
+    def setUp(self):
+        self.cases = {case.name: case for case in churn._cases(PLACE)}
+
+    def bases(self, name):
+        return [str(goal.base) for goal in self.cases[name].goals]
+
+    def test_names_tell_cases_apart(self):
+        self.assertEqual(len(self.cases), len(churn._cases(PLACE)))
+
+    def test_goals(self):
+        self.assertEqual(
+            self.bases("1 MiB one page"), ["stock", "memset", "filling peer"]
+        )
+        self.assertEqual(
+            self.bases("64 MiB all"),
+            ["stock", "memset", "filling peer", "fastest peer"],
+        )
+        self.assertEqual(
+            self.bases("128 KiB 25 %"),
+            ["memset", "filling peer", "fastest peer"],
+        )
+        self.assertEqual(self.bases("8 MiB 25 %, scattered"), [])
+
+    def test_two_threads_are_compared_with_one(self):
+        goal = self.cases["8 MiB all, 2 threads"].goals[-1]
+        self.assertEqual(goal.base_case, "8 MiB all")
+        self.assertIn(goal.base_case, self.cases)
+        self.assertEqual(goal.base, goal.subject)
+
+    def test_more_is_written_in_fewer_iterations(self):
+        self.assertGreater(
+            churn.iterations(1 << 20, 0), churn.iterations(1 << 20, 1)
+        )
+        self.assertGreaterEqual(churn.iterations(1 << 40, 1), 16)
+
+
+class GoalBases(unittest.TestCase):
+    def test_each_base_is_a_variant_of_its_bench_or_of_peers(self):
+        for name in ("micro", "churn", "buffers", "grow"):
+            bench = benches.ALL[name]
+            for case in bench.cases(PLACE):
+                for goal in case.goals:
+                    base = goal.base
+                    names = base.names if isinstance(base, Lowest) else [base]
+                    self.assertLessEqual(set(names), set(bench.variants))
 
 
 class GoogleBenchmarkOutput(unittest.TestCase):

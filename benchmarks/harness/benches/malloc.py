@@ -7,7 +7,7 @@ from .. import stats
 from ..bench import Bench
 from ..case import Case
 from ..metrics import Metric
-from ..report import markdown
+from ..report import markdown, name_in_table
 
 _CASE = "mallocFree"
 _PREFIX = "cpu_ns "  # + SIZE/SHARE, a column of the CSV file each
@@ -56,7 +56,7 @@ def _table(cases, variants, samples, layout):
     bases = [base for base in ("anon", "memset") if base in names]
     header = ["bytes", "written"]
     for name in names:
-        header += [f"{name} (ns)", "spread"]
+        header += [f"{name_in_table(name)} (ns)", "spread"]
     header += [f"refpage / {base}" for base in bases]
     # The last column of a table is text: which one was fastest.
     rows = []
