@@ -31,3 +31,9 @@ ITERATION_CPU = Metric(
 ITERATION_FAULTS = Metric(
     "iteration_faults", "faults an iteration", "faults", "{:.1f}"
 )
+OPERATION_REAL = Metric(
+    "operation_ns", "real time an operation (ns)", "real", "{:.2f}"
+)
+OPERATION_CPU = Metric(
+    "operation_cpu_ns", "CPU time an operation (ns)", "CPU", "{:.2f}"
+)

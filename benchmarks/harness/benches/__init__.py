@@ -11,6 +11,8 @@ from . import (
     micro,
     pdfium,
     programs,
+    regret,
+    small,
 )
 
 ALL = {
@@ -24,6 +26,8 @@ ALL = {
         pdfium,
         programs,
         malloc,
+        small,
+        regret,
         demo,
     )
 }

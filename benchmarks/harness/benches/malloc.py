@@ -60,7 +60,7 @@ def _table(cases, variants, samples, layout):
     header += [f"refpage / {base}" for base in bases]
     # The last column of a table is text: which one was fastest.
     rows = []
-    for key in samples.metric_keys(_PREFIX):
+    for key in samples.metric_keys(_PREFIX, _CASE):
         metric = Metric(key, key, key, "{:.0f}")
         cells = {n: samples.values(_CASE, n, metric) for n in names}
         rows.append(_row(key, cells, bases))
