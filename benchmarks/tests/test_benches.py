@@ -6,10 +6,12 @@ import unittest
 
 from harness import benches, peers
 from harness.bench import with_peers
-from harness.benches import churn, malloc, redis
+from harness.benches import churn, malloc, redis, regret, small
+from harness.case import Case
 from harness.context import Context
 from harness.goals import Lowest
-from harness.variants import OWN_NAMES
+from harness.samples import Samples
+from harness.variants import OWN_NAMES, Variant
 
 PLACE = Context(
     binaries=pathlib.Path("/bin"),
@@ -74,9 +76,80 @@ class Churn(unittest.TestCase):
         self.assertGreaterEqual(churn.iterations(1 << 40, 1), 16)
 
 
+class Small(unittest.TestCase):
+    def test_like_is_compared_with_like(self):
+        for case in small._cases(PLACE):
+            pairs = {(goal.subject, goal.base) for goal in case.goals}
+            self.assertEqual(
+                pairs, {("refpage", "stock+pattern"), ("anon", "stock")}
+            )
+
+
+class Regret(unittest.TestCase):
+    def table(self, *uses, variant="refpage"):
+        """One case for each (name, own time, {method: time}); the cells."""
+        samples, cases = Samples(), []
+        for name, own, methods in uses:
+            cases.append(Case(name, ()))
+            row = {"cpu_s": 1.0, "use_us allocator": own}
+            row.update({f"use_us {m}": time for m, time in methods.items()})
+            samples.add(name, variant, 1, row)
+        text = regret._table(cases, [Variant(variant, "")], samples, None)
+        return [
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in text.splitlines()[2:]
+        ]
+
+    def test_cases_have_names_of_their_own_and_none_is_there_twice(self):
+        cases = regret._cases(PLACE)
+        self.assertEqual(len({case.name for case in cases}), len(cases))
+        self.assertEqual(len({case.command for case in cases}), len(cases))
+        names = {case.name for case in cases}
+        self.assertIn("reused: 1 MiB 1 % scattered", names)
+        self.assertNotIn("fresh: 128 KiB 1 % front", names)
+
+    def test_the_best_method_of_each_case(self):
+        rows = self.table(
+            ("a", 2.2, {"memset": 4.0, "windows": 2.0}),
+            ("b", 3.0, {"populate": 6.0, "memset": 8.0}),
+        )
+        subject = "**refpage**"
+        self.assertEqual(
+            rows[:2],
+            [
+                ["a", subject, "2.20", "2.00", "10.0 %", "windows"],
+                ["b", subject, "3.00", "6.00", "-50.0 %", "populate"],
+            ],
+        )
+
+    def test_a_gain_does_not_make_up_for_a_loss(self):
+        uses = [("a", 1.0, {"m": 9.0}), ("b", 1.2, {"m": 1.0})]
+        median, worst = self.table(*uses)[2:]
+        self.assertEqual(median[4:], ["10.0 %", "met"])
+        self.assertEqual(worst[0], "worst: b")
+        self.assertEqual(worst[4:], ["20.0 %", "met"])
+
+    def test_goals_that_are_missed(self):
+        median, worst = self.table(("a", 1.4, {"m": 1.0}))[1:]
+        self.assertEqual(median[5], "missed: goal <= 10.0 %")
+        self.assertEqual(worst[5], "missed: goal <= 30.0 %")
+
+    def test_other_variants_have_no_goal(self):
+        rows = self.table(("a", 1.4, {"m": 1.0}), variant="memset")
+        self.assertEqual([row[5] for row in rows], ["m", "", ""])
+
+    def test_a_case_that_failed(self):
+        samples = Samples()
+        samples.fail("a", "refpage", "exit status 1")
+        variants = [Variant("refpage", "")]
+        text = regret._table([Case("a", ())], variants, samples, None)
+        self.assertIn("FAILED", text.splitlines()[2])
+        self.assertEqual(len(text.splitlines()), 3)
+
+
 class GoalBases(unittest.TestCase):
     def test_each_base_is_a_variant_of_its_bench_or_of_peers(self):
-        for name in ("micro", "churn", "buffers", "grow"):
+        for name in ("micro", "churn", "buffers", "grow", "small"):
             bench = benches.ALL[name]
             for case in bench.cases(PLACE):
                 for goal in case.goals:

@@ -7,7 +7,7 @@ from ..bench import WHOLE_PROGRAM, WITH_PEERS, Bench
 from ..case import Case
 from ..goals import Goal
 from ..metrics import CPU, MAX_RSS
-from ..peers import FILLS_TOO, RSS_GOALS, SMALLEST
+from ..peers import FILLS, RSS_GOALS, SMALLEST
 
 
 def _cases(context):
@@ -17,7 +17,7 @@ def _cases(context):
             command=(context.binary("buffers"), "400", "6"),
             goals=(
                 Goal(CPU, "glibc", factor=1.2),
-                Goal(CPU, FILLS_TOO),
+                Goal(CPU, FILLS),
                 *RSS_GOALS,
             ),
         )
@@ -35,7 +35,7 @@ BENCH = Bench(
         WHOLE_PROGRAM,
         ratios=(
             (CPU, "glibc"),
-            (CPU, FILLS_TOO),
+            (CPU, FILLS),
             (MAX_RSS, "stock"),
             (MAX_RSS, SMALLEST),
         ),
