@@ -6,6 +6,7 @@ One module, one task:
   cli         the command line of tools/bench
   context     what every bench is given: places, options, the variants
   variants    a variant is a preload library and its environment
+  peers       other allocators, as variants
   case        one program to be measured, and what it must reach
   runner      runs one case under one variant, once
   schedule    rounds over all cases and variants, order shuffled, progress

@@ -4,7 +4,7 @@
 import dataclasses
 from typing import Callable, Optional
 
-from . import report
+from . import peers, report
 from .metrics import CPU, MAX_RSS, MINOR_FAULTS, REAL
 from .report import Layout
 
@@ -20,7 +20,11 @@ WHOLE_PROGRAM = Layout(
 )
 
 THREE = ("anon", "memset", "refpage")
-FOUR = ("anon", "memset", "refpage", "anon+small")
+FOUR = (*THREE, "anon+small")
+WITH_PEERS = (*THREE, *peers.NAMES)
+
+# Enough to tell allocators apart; some benches have more, to tell variants.
+_MOST_RUNS_OF_PEERS = 11
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,3 +39,16 @@ class Bench:
     programs: tuple = ()  # of benchmarks/, besides measure
     layout: Layout = WHOLE_PROGRAM
     table: Callable = report.table
+    under_peers: bool = True  # whether "peers" has it
+
+
+def with_peers(bench):
+    """The bench as "peers" runs it: what it costs under each allocator."""
+    more = [name for name in WITH_PEERS if name not in bench.variants]
+    return dataclasses.replace(
+        bench,
+        name=f"peers-{bench.name}",
+        runs=min(bench.runs, _MOST_RUNS_OF_PEERS),
+        variants=(*bench.variants, *more),
+        layout=dataclasses.replace(bench.layout, spread_of=(), ratios=()),
+    )

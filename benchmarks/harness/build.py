@@ -23,6 +23,40 @@ def install(packages):
     _run([str(ROOT / "tools/setup"), *packages])
 
 
+def install_optional(package):
+    """The reason, in one line, is in the error."""
+    done = subprocess.run(
+        [str(ROOT / "tools/setup"), package],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=ROOT,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise BuildError(_reason(done.stdout))
+
+
+def _reason(report):
+    """apt's first error, or else the last line."""
+    lines = [line.strip() for line in report.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("E: ")]
+    return (errors or lines[-1:] or ["no reason given"])[0]
+
+
+def file_of(package, end):
+    """The path of the file of an installed package that ends so."""
+    listed = subprocess.run(
+        ["dpkg-query", "--listfiles", package],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    for path in listed.stdout.splitlines():
+        if path.endswith(end):
+            return path
+    raise BuildError(f"no {end} in the package {package}")
+
+
 def install_command(command, package):
     """For a command that may also come from elsewhere than Debian."""
     if not shutil.which(command):

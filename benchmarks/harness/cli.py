@@ -11,7 +11,8 @@ import platform
 import sys
 import tempfile
 
-from . import benches, build, context, variants
+from . import benches, build, context, peers, variants
+from .bench import with_peers
 from .build import BuildError
 from .inputs import InputError
 from .progress import Progress
@@ -32,10 +33,12 @@ def _arguments(words):
         description="Runs a benchmark under the variants of the allocator, in"
         " turns, after one round\nthat is not counted. A Markdown table of the"
         " medians goes to stdout, the rows\nmeasured to bench-results/.\n\n"
-        f"NAME is one of\n{about}\n  {'all':{width}}  all but the demo",
+        f"NAME is one of\n{about}\n  {'all':{width}}  all but the demo\n"
+        f"  {'peers':{width}}  all, or each BENCH, under other allocators too",
     )
     add = parser.add_argument
-    add("name", metavar="NAME", choices=[*benches.ALL, "all"])
+    add("name", metavar="NAME", choices=[*benches.ALL, "all", "peers"])
+    add("benches", metavar="BENCH", nargs="*", help="of peers: only these")
     add("--runs", type=_positive(int), metavar="N", help="rounds that count")
     add(
         "--seconds",
@@ -53,7 +56,8 @@ def _arguments(words):
         "--variants",
         type=_names,
         metavar="A,B",
-        help=f"which variants: {', '.join(variants.OWN_NAMES)} and those of"
+        help="which variants:"
+        f" {', '.join([*variants.OWN_NAMES, *peers.NAMES])} and those of"
         " --preload",
     )
     add(
@@ -84,7 +88,14 @@ def _arguments(words):
         metavar="DIR",
         help="take the benchmark programs from here instead of building them",
     )
-    return parser.parse_args(words)
+    arguments = parser.parse_intermixed_args(words)
+    unknown = [n for n in arguments.benches if n not in benches.UNDER_PEERS]
+    if arguments.benches and arguments.name != "peers":
+        parser.error("only peers takes names of benches")
+    if unknown:
+        known = ", ".join(benches.UNDER_PEERS)
+        parser.error(f"peers: no {', '.join(unknown)}; there are {known}")
+    return arguments
 
 
 def _positive(number):
@@ -120,11 +131,24 @@ def _preload(text):
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _choose_variants(arguments, bench):
-    known = variants.own(str(arguments.lib or context.LIBRARY))
-    extra = {variant.name: variant for variant in arguments.preload}
+def _variant_names(arguments, bench):
+    extra = [variant.name for variant in arguments.preload]
     names = arguments.variants or [*bench.variants, *extra]
-    return variants.choose(names, {**known, **extra})
+    known = [*variants.OWN_NAMES, *peers.NAMES]
+    variants.check_names(names, [*known, *extra])
+    return list(dict.fromkeys(names))
+
+
+def _find_variants(arguments, names, binaries):
+    """(the variants called names, in that order; why some are left out)"""
+    known = {
+        **variants.own(str(arguments.lib or context.LIBRARY)),
+        **peers.stock(str(binaries / peers.STOCK_TARGET)),
+        **{variant.name: variant for variant in arguments.preload},
+    }
+    others, missing = peers.find([n for n in names if n not in known])
+    known.update(others)
+    return [known[name] for name in names if name not in missing], missing
 
 
 def _choose_cases(arguments, cases):
@@ -137,13 +161,15 @@ def _choose_cases(arguments, cases):
     return chosen
 
 
-def _prepare(arguments, bench):
+def _prepare(arguments, bench, names):
     """Packages and binaries; gives the folder of the programs."""
     build.install(bench.packages)
     targets = []
     if not arguments.bin:
-        names = ("measure", *bench.programs)
-        targets += [f"//benchmarks:{name}" for name in names]
+        programs = ["measure", *bench.programs]
+        if set(names) & set(peers.STOCK_NAMES):
+            programs.append(peers.STOCK_TARGET)
+        targets += [f"//benchmarks:{name}" for name in programs]
     if not arguments.lib:
         targets.append("//allocator:libscudo_refpage.so")
     if targets:
@@ -161,13 +187,15 @@ def _machine():
     )
 
 
-def _keep(name, samples, table):
+def _keep(name, samples, table, missing):
     """The rows and the table as files; gives the path of the rows."""
     now = datetime.datetime.now(datetime.timezone.utc)
     context.RESULTS.mkdir(exist_ok=True)
     path = context.RESULTS / f"{name}-{now:%Y%m%dT%H%M%SZ}.csv"
     samples.write_csv(path)
     caption = f"{samples.rounds()} rounds. {_machine()}."
+    for left_out, reason in missing.items():
+        caption += f" Left out: {left_out} ({reason})."
     path.with_suffix(".md").write_text(f"{table}\n\n{caption}\n")
     return path, caption
 
@@ -175,8 +203,11 @@ def _keep(name, samples, table):
 def _run(arguments, bench):
     """True if every program ran."""
     progress = Progress(bench.name)
-    chosen = _choose_variants(arguments, bench)
-    binaries = _prepare(arguments, bench)
+    names = _variant_names(arguments, bench)
+    binaries = _prepare(arguments, bench, names)
+    chosen, missing = _find_variants(arguments, names, binaries)
+    for name, reason in missing.items():
+        progress.note(f"{name} is left out: {reason}")
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
         place = context.Context(
@@ -199,24 +230,32 @@ def _run(arguments, bench):
         progress.note("nothing was measured")
         return False
     table = bench.table(cases, chosen, samples, bench.layout)
-    path, caption = _keep(bench.name, samples, table)
+    path, caption = _keep(bench.name, samples, table, missing)
     print(table, flush=True)
     progress.note(caption)
     progress.note(f"rows in {path.relative_to(context.ROOT)}")
     return not samples.failures
 
 
+def _chosen_benches(arguments):
+    if arguments.name == "all":
+        return [benches.ALL[name] for name in benches.FULL]
+    if arguments.name == "peers":
+        names = arguments.benches or benches.UNDER_PEERS
+        return [with_peers(benches.ALL[name]) for name in names]
+    return [benches.ALL[arguments.name]]
+
+
 def main(words):
     arguments = _arguments(words)
-    everything = arguments.name == "all"
-    names = benches.FULL if everything else [arguments.name]
+    chosen = _chosen_benches(arguments)
     good = True
     try:
-        for name in names:
-            if everything:
-                print(f"## {name}\n", flush=True)
-            good = _run(arguments, benches.ALL[name]) and good
-            if everything:
+        for bench in chosen:
+            if len(chosen) > 1:
+                print(f"## {bench.name}\n", flush=True)
+            good = _run(arguments, bench) and good
+            if len(chosen) > 1:
                 print(flush=True)
     except (OSError, ValueError, BuildError, InputError) as error:
         print(f"tools/bench: {error}", file=sys.stderr)

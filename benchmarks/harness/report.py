@@ -36,44 +36,60 @@ def markdown(header, rows, left=1):
 
 
 def table(cases, variants, samples, layout):
+    names = [variant.name for variant in variants]
+    ratios = [(m, base) for m, base in layout.ratios if _measured(base, names)]
     header = ["case", "variant"]
     for metric in layout.metrics:
         header.append(metric.title)
         if metric in layout.spread_of:
             header.append(f"{metric.short} spread")
-    names = [variant.name for variant in variants]
-    ratios = [(m, base) for m, base in layout.ratios if base in names]
     header += [f"{metric.short} / {base}" for metric, base in ratios]
     header.append("goal")
     rows = [
-        _row(case, variant.name, samples, layout, ratios)
+        _row(case, name, samples, layout, ratios)
         for case in cases
-        for variant in variants
+        for name in names
     ]
     return markdown(header, rows, left=2)
 
 
-def _row(case, variant, samples, layout, ratios):
-    def cell(name, metric):
-        return samples.values(case.name, name, metric)
+def _measured(base, names):
+    if isinstance(base, goals.Lowest):
+        return any(name in names for name in base.names)
+    return base in names
 
-    row = [case.name, variant]
+
+def name_in_table(variant):
+    """What the tables are about is in bold."""
+    return f"**{variant}**" if variant == goals.SUBJECT else variant
+
+
+def _row(case, variant, samples, layout, ratios):
+    def cell(name, metric, other_case=None):
+        return samples.values(other_case or case.name, name, metric)
+
+    row = [case.name, name_in_table(variant)]
     for metric in layout.metrics:
         values = cell(variant, metric)
         row.append(metric.text(stats.median(values)) if values else "")
         if metric in layout.spread_of:
             spread = 100 * stats.relative_spread(values) if values else None
             row.append("" if spread is None else f"{spread:.1f} %")
-    row += [_ratio(cell(variant, m), cell(base, m)) for m, base in ratios]
+    for metric, base in ratios:
+        row.append(_ratio(lambda name: cell(name, metric), variant, base))
     if (case.name, variant) in samples.failures:
         row.append("FAILED")
     else:
-        judged = variant == goals.SUBJECT
-        row.append(goals.summary(case.goals, cell) if judged else "")
+        row.append(goals.summary(case.goals, variant, cell))
     return row
 
 
-def _ratio(values, base):
-    if not values or not base or not stats.median(base):
+def _ratio(values_of, variant, base):
+    def median_of(name):
+        values = values_of(name)
+        return stats.median(values) if values else None
+
+    name = goals.base_name(base, median_of)
+    if not values_of(variant) or name is None or not median_of(name):
         return ""
-    return f"{stats.median(values) / stats.median(base):.4f}"
+    return f"{median_of(variant) / median_of(name):.4f}"

@@ -26,10 +26,10 @@ class Samples:
             and metric.key in row
         ]
 
-    def metric_keys(self, prefix):
-        """The keys that begin so, in the order of the first row."""
-        first = self._rows[0] if self._rows else {}
-        return [key for key in first if key.startswith(prefix)]
+    def metric_keys(self, prefix, case):
+        """The keys that begin so, in the order of the case's first row."""
+        rows = (row for row in self._rows if row["case"] == case)
+        return [key for key in next(rows, {}) if key.startswith(prefix)]
 
     def rounds(self):
         return len({row["round"] for row in self._rows})

@@ -31,9 +31,17 @@ def _own(name, options, library, scudo_options=""):
     return Variant(name, library, environment)
 
 
-# anon+small parts the cost of filling small blocks, which is upstream's and a
-# memset in every variant that fills, from the cost of the large ones.
-OWN_NAMES = ("anon", "memset", "refpage", "anon+small")
+OWN_NAMES = (
+    "anon",
+    "memset",
+    "refpage",
+    # Parts the cost of filling small blocks, which is upstream's and a memset
+    # in every variant that fills, from the cost of the large ones.
+    "anon+small",
+    # Each block is mapped anew, as before there was a cache for all sizes.
+    "anon-uncached",
+    "memset-uncached",
+)
 
 
 def own(library):
@@ -42,14 +50,12 @@ def own(library):
         _own(name, f"variant={name}", library)
         for name in ("anon", "memset", "refpage")
     ]
-    made.append(
-        _own(
-            "anon+small",
-            "variant=anon",
-            library,
-            "pattern_fill_contents=true",
-        )
-    )
+    fill_small = "pattern_fill_contents=true"
+    made.append(_own("anon+small", "variant=anon", library, fill_small))
+    made += [
+        _own(f"{name}-uncached", f"variant={name}:cache_max=0", library)
+        for name in ("anon", "memset")
+    ]
     return {variant.name: variant for variant in made}
 
 
@@ -68,11 +74,9 @@ def parse_preload(text):
     return Variant(name, library, tuple(environment))
 
 
-def choose(names, known):
-    """The variants called names, in that order."""
+def check_names(names, known):
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(
             f"no variant {', '.join(unknown)}; there are {', '.join(known)}"
         )
-    return [known[name] for name in names]

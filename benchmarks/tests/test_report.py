@@ -2,7 +2,7 @@
 import unittest
 
 from harness.case import Case
-from harness.goals import Goal
+from harness.goals import Goal, Lowest
 from harness.metrics import CPU, MAX_RSS
 from harness.report import Layout, markdown, table
 from harness.samples import Samples
@@ -35,9 +35,9 @@ class Table(unittest.TestCase):
             self.samples.add("c", "anon", number, row)
             self.samples.add("c", "refpage", number, row)
 
-    def rows(self, *names):
+    def rows(self, *names, layout=layout):
         variants = [Variant(name, "") for name in names]
-        text = table(self.cases, variants, self.samples, self.layout)
+        text = table(self.cases, variants, self.samples, layout)
         return [
             [cell.strip() for cell in line.strip("|").split("|")]
             for line in text.splitlines()
@@ -54,12 +54,25 @@ class Table(unittest.TestCase):
         )
         numbers = ["2.0000", "50.0 %", "100", "1.0000"]
         self.assertEqual(anon, ["c", "anon", *numbers, ""])
-        self.assertEqual(refpage, ["c", "refpage", *numbers, "met"])
+        self.assertEqual(refpage, ["c", "**refpage**", *numbers, "met"])
 
     def test_a_variant_that_failed_shows_no_numbers(self):
         self.samples.fail("c", "refpage", "exit status 1")
         refpage = self.rows("anon", "refpage")[3]
-        self.assertEqual(refpage, ["c", "refpage", "", "", "", "", "FAILED"])
+        self.assertEqual(
+            refpage, ["c", "**refpage**", "", "", "", "", "FAILED"]
+        )
+
+    def test_a_ratio_to_the_lowest_of_several(self):
+        ratios = ((CPU, Lowest("peer", ("a", "anon", "none"))),)
+        layout = Layout(metrics=(CPU,), ratios=ratios)
+        row = {"cpu_s": 4.0, "max_rss_kib": 100.0}
+        self.samples.add("c", "a", 1, row)
+        header, _, a, anon = self.rows("a", "anon", layout=layout)
+        self.assertEqual(header[3], "CPU / peer")
+        self.assertEqual([a[3], anon[3]], ["2.0000", "1.0000"])
+        header = self.rows("refpage", layout=layout)[0]
+        self.assertNotIn("CPU / peer", header)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,12 @@ class Own(unittest.TestCase):
             own["anon+small"].environment,
         )
 
+    def test_the_cache_is_off_where_the_name_says_so(self):
+        self.assertEqual(
+            variants.own("/lib.so")["memset-uncached"].environment,
+            (("REFPAGE_OPTIONS", "variant=memset:cache_max=0"),),
+        )
+
     def test_statistics_are_added_to_the_options(self):
         with_stats = variants.own("/lib.so")["memset"].with_stats()
         self.assertEqual(
@@ -46,14 +52,11 @@ class Preload(unittest.TestCase):
                 variants.parse_preload(text)
 
 
-class Choose(unittest.TestCase):
-    def test_keeps_the_order_asked_for(self):
-        chosen = variants.choose(["memset", "anon"], variants.own("x"))
-        self.assertEqual([v.name for v in chosen], ["memset", "anon"])
-
+class Names(unittest.TestCase):
     def test_an_unknown_name_is_named(self):
+        variants.check_names(["memset"], variants.OWN_NAMES)
         with self.assertRaisesRegex(ValueError, "no variant nope; there are"):
-            variants.choose(["nope"], variants.own("x"))
+            variants.check_names(["nope"], variants.OWN_NAMES)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from .. import stats
 from ..bench import Bench
 from ..case import Case
 from ..metrics import Metric
-from ..report import markdown
+from ..report import markdown, name_in_table
 
 _CASE = "mallocFree"
 _PREFIX = "cpu_ns "  # + SIZE/SHARE, a column of the CSV file each
@@ -56,11 +56,11 @@ def _table(cases, variants, samples, layout):
     bases = [base for base in ("anon", "memset") if base in names]
     header = ["bytes", "written"]
     for name in names:
-        header += [f"{name} (ns)", "spread"]
+        header += [f"{name_in_table(name)} (ns)", "spread"]
     header += [f"refpage / {base}" for base in bases]
     # The last column of a table is text: which one was fastest.
     rows = []
-    for key in samples.metric_keys(_PREFIX):
+    for key in samples.metric_keys(_PREFIX, _CASE):
         metric = Metric(key, key, key, "{:.0f}")
         cells = {n: samples.values(_CASE, n, metric) for n in names}
         rows.append(_row(key, cells, bases))

@@ -8,6 +8,7 @@ from ..bench import FOUR, Bench
 from ..case import Case
 from ..goals import Goal
 from ..metrics import CPU, MAX_RSS
+from ..peers import RSS_GOALS
 
 _PACKAGE = "pdfium-node-linux-x64-gnu@1.2.1"
 _ARCHIVE_SHA256 = (
@@ -16,6 +17,7 @@ _ARCHIVE_SHA256 = (
 _GOALS = (
     Goal(CPU, "anon", factor=1.01),
     Goal(MAX_RSS, "anon", factor=1.003),
+    *RSS_GOALS,
 )
 
 

@@ -11,6 +11,7 @@ from ..case import Case
 from ..context import BENCHMARKS, PYTHON
 from ..goals import Goal
 from ..metrics import CPU, MAX_RSS
+from ..peers import RSS_GOALS
 from . import redis
 
 _PROGRAMS = BENCHMARKS / "programs"
@@ -18,9 +19,9 @@ _PROGRAMS = BENCHMARKS / "programs"
 # Of the programs that end within a tenth of a second.
 _SHORT = 3
 
-_RSS = Goal(MAX_RSS, "anon", factor=1.01)
-_SPARSE = (Goal(CPU, "anon", factor=1.03), _RSS)
-_DENSE = (Goal(CPU, "anon", factor=1.05), _RSS)
+_RSS = (Goal(MAX_RSS, "anon", factor=1.01), *RSS_GOALS)
+_SPARSE = (Goal(CPU, "anon", factor=1.03), *_RSS)
+_DENSE = (Goal(CPU, "anon", factor=1.05), *_RSS)
 
 
 def _log(context, name, size):
