@@ -334,7 +334,7 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   const uptr To = Span->CommitBase + Head;
   if (Pages.move(MoveBase, To, MoveSize,
                  Old.Backed.withoutFront(MoveBase - Old.CommitBase),
-                 &Span->Backed, Head) != 0)
+                 &Span->Backed, Head, Span->CommitSize) != 0)
     scudo::reportOutOfMemory(MoveSize);
   Pages.finishMove(Old.CommitSize, &Old.Backed, Head + MoveSize, Planned);
   OldHeader->MovedBase = MoveBase;

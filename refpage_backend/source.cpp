@@ -266,6 +266,7 @@ void Source::getStats(SourceStats *Stats) {
   for (const Window &W : Windows)
     Counts.WindowsNow += W.Maker ? 1 : 0;
   Counts.OwnMemory = sumOwnMemory();
+  Counts.LiveBytes = LiveBytes;
   *Stats = Counts;
 }
 
