@@ -247,6 +247,20 @@ TEST_F(BlockLifeTest, AMovedBlockHoldsWhatItHeld) {
   }
 }
 
+// Where a view ended early the next one goes on, and the two are one mapping.
+TEST_F(BlockLifeTest, GrowthInsideAWindowTakesNoMapping) {
+  Blocks.push_back(make(64 * MiB)); // For a large window.
+  for (uptr Size : {MiB / 4, MiB / 2 + Page}) {
+    Blocks.push_back(make(Size));
+    ASSERT_GT(Blocks.back().Backed.ViewSize, MiB / 2 + Page);
+    ASSERT_TRUE(move(Blocks.back(), 0, Size + 8 * Page));
+    // One for the page that was copied, and one view.
+    EXPECT_EQ(countMappings(Blocks.back()), 2U);
+    EXPECT_EQ(Blocks.back().Backed.countExtraMappings(Size + 8 * Page), 1U);
+    expectContents(Blocks.back());
+  }
+}
+
 // Blocks of zeros and filled ones grow too.
 TEST_F(BlockLifeTest, AnyBlockCanGrow) {
   for (const Contents &Holds : {Pattern, Contents()}) {
