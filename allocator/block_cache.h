@@ -60,14 +60,18 @@ public:
   // Bytes of a block that is used from now on and did not come from here; makes
   // room for it.
   void noteMapped(uptr Size, Backends &Pages) EXCLUDES(Mutex) {
-    Victims Old;
-    {
-      scudo::ScopedLock L(Mutex);
-      LiveBytes += Size;
-      PeakNow = scudo::Max(PeakNow, LiveBytes);
-      evict(getBudget(), &Old);
+    bool IsDone = false;
+    while (!IsDone) {
+      Victims Old;
+      {
+        scudo::ScopedLock L(Mutex);
+        LiveBytes += Size;
+        evict(getBudget(), &Old);
+      }
+      Size = 0;
+      IsDone = Old.Count != Old.Most;
+      unmapAll(Old, Pages);
     }
-    unmapAll(Old, Pages);
   }
   // The block could not be had after all.
   void noteFreed(uptr Size) EXCLUDES(Mutex) {
@@ -79,6 +83,7 @@ public:
       EXCLUDES(Mutex) {
     {
       scudo::ScopedLock L(Mutex);
+      notePeak();
       LiveBytes -= OldSize;
     }
     noteMapped(NewSize, Pages);
@@ -128,7 +133,6 @@ public:
       Places--;
       KeptBytes -= keptBytes(*Found);
       LiveBytes += Found->Span.CommitSize;
-      PeakNow = scudo::Max(PeakNow, LiveBytes);
       SuccessfulRetrieves++;
     }
     Found->Span.Reuses++;
@@ -237,7 +241,7 @@ public:
     Str->append("Stats: CacheBudget: kept %zuK of %zuK, live %zuK, of late at "
                 "most %zuK\n",
                 KeptBytes >> 10, getBudget() >> 10, LiveBytes >> 10,
-                scudo::Max(PeakNow, PeakBefore) >> 10);
+                getPeak() >> 10);
     for (const Entry &E : Entries) {
       if (E.Span.CommitBase)
         Str->append("StartBlockAddress: 0x%zx, EndBlockAddress: 0x%zx, "
@@ -285,10 +289,17 @@ private:
     return scudo::roundDown(Pos, scudo::getPageSizeCached());
   }
 
+  // The most that was live at a time of late. It is noted before blocks go:
+  // what could not be had after all, or was cut off at once, never counts.
+  uptr getPeak() REQUIRES(Mutex) {
+    return scudo::Max(LiveBytes, scudo::Max(PeakNow, PeakBefore));
+  }
+  void notePeak() REQUIRES(Mutex) { PeakNow = scudo::Max(PeakNow, LiveBytes); }
+
   // What may be kept now, in bytes.
   uptr getBudget() REQUIRES(Mutex) {
     constexpr uptr SlackShare = 32;
-    const uptr Peak = scudo::Max(PeakNow, PeakBefore);
+    const uptr Peak = getPeak();
     const uptr Most = Peak + Peak / SlackShare;
     return scudo::Min(Limits.MaxBytes, Most > LiveBytes ? Most - LiveBytes : 0);
   }
@@ -313,6 +324,7 @@ private:
     bool Admitted = false;
     {
       scudo::ScopedLock L(Mutex);
+      notePeak();
       agePeak(New.Time, Interval);
       LiveBytes -= New.Span.CommitSize;
       const u32 MaxCount = scudo::atomic_load_relaxed(&MaxEntriesCount);

@@ -401,7 +401,7 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   }
   const uptr To = Span->CommitBase + Head;
   if (Pages.move(MoveBase, To, MoveSize, Old.Backed.withoutFront(Cut),
-                 &Span->Backed, Head) != 0)
+                 &Span->Backed, Head, Span->CommitSize) != 0)
     scudo::reportOutOfMemory(MoveSize);
   Pages.finishMove(Old.CommitSize, &Old.Backed, Ready, Planned);
   OldHeader->MovedBase = MoveBase;

@@ -253,7 +253,9 @@ void Backends::split(uptr Size, uptr FrontSize, uptr GapSize, Backing *B,
     return;
   Source &From = Sources.get(Whole.Source);
   uptr Lost = GapSize;
-  if (Front->FilledBytes == FrontSize) {
+  // Of several mappings some may be views that are looked at like filled
+  // memory.
+  if (Front->FilledBytes == FrontSize && Front->FilledMappings == 1) {
     Front->Kind = Backend::Memset;
     Lost = Cut;
   } else {
@@ -300,22 +302,32 @@ int Backends::movePages(uptr From, uptr To, uptr Size, const Backing &B,
 }
 
 int Backends::move(uptr From, uptr To, uptr Size, const Backing &FromBacking,
-                   Backing *New, uptr NewHead) {
+                   Backing *New, uptr NewHead, uptr NewSize) {
   uptr Moved;
   int Error = movePages(From, To, Size, FromBacking, &Moved);
   if (!Error)
     return 0;
   // Half moved: the kernel is short of memory or of mappings. What is left is
-  // copied, so that the block is whole again.
+  // copied, so that the block is whole again, and nothing stays where it was.
   const uptr Left = Size - Moved;
   Error = commitReserved(To + Moved, Left);
   if (Error)
     return Error;
   memcpy(reinterpret_cast<void *>(To + Moved),
          reinterpret_cast<const void *>(From + Moved), Left);
-  if (New->Kind != Backend::Zero)
-    New->setFilled(scudo::Max(New->FilledBytes, NewHead + Size),
-                   New->FilledMappings + 2);
+  unmapMemory(From + Moved, Left);
+  if (New->Kind == Backend::Zero)
+    return 0;
+  const uptr Before = New->countExtraMappings(NewSize);
+  const uptr Filled = scudo::Max(New->FilledBytes, NewHead + Size);
+  New->FirstView = New->withoutFront(Filled).FirstView;
+  // What was moved is in as many mappings as it was; besides, there may be a
+  // head, and there is what was copied.
+  const u32 MovedMappings =
+      static_cast<u32>(FromBacking.countExtraMappings(Size)) + 1;
+  New->setFilled(Filled,
+                 scudo::Max(New->FilledMappings + 1, MovedMappings + 2));
+  noteMappings(New->countExtraMappings(NewSize), Before);
   return 0;
 }
 
@@ -359,10 +371,9 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
   if (New.hasWindow()) {
     noteMappings(New.countExtraMappings(Size + Added),
                  B->countExtraMappings(Size));
-    // A window taken just now counts what views it.
-    const uptr Counted = B->hasWindow() ? Size : Added - Filled;
+    // A window that the block has not viewed before knows of its new views.
     Sources.get(New.Source)
-        .noteResize(static_cast<sptr>(Size + Added - Counted));
+        .noteResize(static_cast<sptr>(B->hasWindow() ? Added : Size + Filled));
   }
   fillDense(Base + Size, Filled, Wanted.Pattern);
   noteFill(Filled, Added - Filled);
@@ -374,10 +385,6 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
 // bytes; Continues says that they follow views.
 int Backends::extendView(uptr Base, uptr Size, bool Continues, uptr BlockSize,
                          Backing *B) {
-  if (atomic_load_relaxed(&ExtraMappings) +
-          (B->ViewSize ? Size / B->ViewSize : 0) >
-      MaxWindowMappings)
-    return ENOSPC;
   const bool HadWindow = B->hasWindow();
   Window W;
   if (HadWindow) {
@@ -392,6 +399,12 @@ int Backends::extendView(uptr Base, uptr Size, bool Continues, uptr BlockSize,
       return Error;
   }
   Source &From = Sources.get(B->Source);
+  if (atomic_load_relaxed(&ExtraMappings) + Size / W.Size > MaxWindowMappings) {
+    From.finishMapping(B->Window);
+    if (!HadWindow)
+      From.release(B->Window, Size);
+    return ENOSPC;
+  }
   uptr Offset = 0;
   const uptr Viewed = HadWindow && Continues ? BlockSize - B->FilledBytes : 0;
   if (Viewed) {
@@ -468,6 +481,7 @@ void Backends::getStats(BackendStats *Stats) {
   }
   Stats->FilledBytes = atomic_load_relaxed(&FilledBytes);
   Stats->NeverFilledBytes = atomic_load_relaxed(&NeverFilledBytes);
+  Stats->ExtraMappings = atomic_load_relaxed(&ExtraMappings);
   Sources.getStats(&Stats->Windows);
 }
 

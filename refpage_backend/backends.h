@@ -76,10 +76,10 @@ public:
   // there:
   static Backing planMove(const Backing &Old, uptr Cut, uptr Head, uptr Moved);
   // Does it; FromBacking is withoutFront(Cut). *New may have been extended
-  // meanwhile. Returns 0, or an errno when a part was moved and the rest cannot
-  // even be copied: then nothing can be done.
+  // meanwhile, to NewSize bytes. Returns 0, or an errno when a part was moved
+  // and the rest cannot even be copied: then nothing can be done.
   int move(uptr From, uptr To, uptr Size, const Backing &FromBacking,
-           Backing *New, uptr NewHead);
+           Backing *New, uptr NewHead, uptr NewSize);
   // The mere moving. *Moved bytes are at To also after a failure.
   static int movePages(uptr From, uptr To, uptr Size, const Backing &B,
                        uptr *Moved);

@@ -41,7 +41,8 @@ struct Backing {
   u8 Window = 0;
   // So many bytes at the block's front have to be looked at, every one, when
   // the contents are put back: anonymous memory, which may not hold them when
-  // clean. All of it for Memset, none for Zero. They take so many mappings.
+  // clean. All of it for Memset, none for Zero. They take so many mappings; if
+  // those are several, there may be views of the window among them.
   uptr FilledBytes = 0;
   u32 FilledMappings = 0;
   // Behind them lie views of the window: the first of so many bytes, the others

@@ -51,6 +51,7 @@ void Registry::getStats(SourceStats *Sum) {
     Sum->WindowsNow += Part.WindowsNow;
     Sum->OwnMemory += Part.OwnMemory;
     Sum->PeakMemory += Part.PeakMemory;
+    Sum->LiveBytes += Part.LiveBytes;
   }
 }
 

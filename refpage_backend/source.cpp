@@ -284,6 +284,7 @@ void Source::getStats(SourceStats *Stats) {
   for (const Window &W : Windows)
     Counts.WindowsNow += W.Maker ? 1 : 0;
   Counts.OwnMemory = sumOwnMemory();
+  Counts.LiveBytes = LiveBytes;
   *Stats = Counts;
 }
 

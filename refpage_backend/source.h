@@ -20,6 +20,7 @@ struct SourceStats {
   u32 WindowsNow = 0;  // That take memory: open, or viewed by a block.
   uptr OwnMemory = 0;  // What those take.
   uptr PeakMemory = 0; // The most they took at a time.
+  uptr LiveBytes = 0;  // Of the blocks that view them.
 };
 
 // Thread-safe. No lock is held while blocks are mapped, nor while a window is

@@ -25,6 +25,8 @@ struct BackendStats {
   // something had failed.
   uptr Reasons[NumReasons];
   int LastErrors[NumReasons];
+  // Mappings that blocks of windows take now beyond one a block.
+  uptr ExtraMappings;
   SourceStats Windows;
 
   bool anyBlocks() const {
