@@ -13,7 +13,7 @@
 #ifndef REFPAGE_ALLOCATOR_BLOCK_CACHE_H_
 #define REFPAGE_ALLOCATOR_BLOCK_CACHE_H_
 
-#include "allocator/large_block.h"
+#include "allocator/kept_block.h"
 #include "refpage_backend/backends.h"
 #include "refpage_backend/dense_fill.h"
 
@@ -33,12 +33,7 @@ struct CacheLimits {
 // lock is held while memory is mapped, unmapped, protected or filled.
 template <typename CacheConfig> class BlockCache {
 public:
-  struct Entry {
-    BlockSpan Span;
-    u64 Time = 0; // When it was freed, in ns.
-    bool WasDiscarded = false;
-    bool IsProtected = false;
-  };
+  using Entry = KeptBlock;
 
   void init(s32 ReleaseToOsInterval, const CacheLimits &NewLimits) {
     Limits = NewLimits;
@@ -99,21 +94,20 @@ public:
     New.WasDiscarded = Interval == 0;
     if (!admit(New, Interval, Pages))
       return false;
+    const uptr Bytes = New.getBytes();
     const bool Ready =
         (!New.WasDiscarded ||
          Pages.discard(Span.CommitBase, Span.CommitSize)) &&
-        (Span.CommitSize < Limits.ProtectFrom || protect(&New, Pages));
+        (Span.CommitSize < Limits.ProtectFrom || New.protect(Pages));
     if (Ready && insert(New))
       return true;
     {
       scudo::ScopedLock L(Mutex);
       Places--;
-      KeptBytes -= keptBytes(New);
+      KeptBytes -= Bytes;
     }
-    if (New.Span.CommitBase == Span.CommitBase)
-      return false;
-    if (New.Span.CommitBase)
-      drop(New.Span, Pages);
+    if (New.exists())
+      New.drop(Pages);
     return true;
   }
 
@@ -131,22 +125,16 @@ public:
         return false;
       *Found = take(Best);
       Places--;
-      KeptBytes -= keptBytes(*Found);
+      KeptBytes -= Found->getBytes();
       LiveBytes += Found->Span.CommitSize;
       SuccessfulRetrieves++;
     }
     Found->Span.Reuses++;
-    cutFront(headerPage(Found->Span, Size, Alignment), Pages, Found);
-    const BlockSpan &Span = Found->Span;
-    // A program may free a block in which it has made pages inaccessible.
-    // Upstream would not see those above its limit again, and so would not
-    // crash on them. (Where nothing is to be changed it takes 0.4 us.)
-    constexpr uptr UpstreamMaxSize = 512UL << 10;
-    if ((!Found->IsProtected && Span.CommitSize <= UpstreamMaxSize) ||
-        commitReserved(Span.CommitBase, Span.CommitSize) == 0)
+    cut(Size, Alignment, Pages, Found);
+    if (Found->unprotect())
       return true;
-    noteFreed(Span.CommitSize);
-    drop(Span, Pages);
+    noteFreed(Found->Span.CommitSize);
+    Found->drop(Pages);
     return false;
   }
 
@@ -172,13 +160,15 @@ public:
           break;
         E = take(Best);
         Places--;
-        KeptBytes -= keptBytes(E);
+        KeptBytes -= E.getBytes();
         PiecesTaken++;
       }
       const BlockSpan Whole = E.Span;
-      const uptr Bytes = takePiece(To + Done, Size - Done, &E, Pages);
-      if (!Bytes)
+      const uptr Bytes = scudo::Min(Whole.CommitSize, Size - Done);
+      if (!E.moveOut(To + Done, Bytes, MinPiece, Pages))
         break;
+      if (E.exists() && !putBack(E))
+        E.drop(Pages);
       Use(Whole, To + Done, Bytes);
       Done += Bytes;
     }
@@ -274,13 +264,9 @@ private:
   // Entries that were taken out to be unmapped.
   struct Victims {
     static constexpr u32 Most = 32;
-    BlockSpan Spans[Most];
+    Entry Blocks[Most];
     u32 Count = 0;
   };
-
-  static uptr keptBytes(const Entry &E) {
-    return E.WasDiscarded ? 0 : E.Span.CommitSize;
-  }
 
   // Where a block's first page would lie in a cached one.
   static uptr headerPage(const BlockSpan &Span, uptr Size, uptr Alignment) {
@@ -329,7 +315,7 @@ private:
       LiveBytes -= New.Span.CommitSize;
       const u32 MaxCount = scudo::atomic_load_relaxed(&MaxEntriesCount);
       const uptr Budget = getBudget();
-      const uptr Bytes = keptBytes(New);
+      const uptr Bytes = New.getBytes();
       Admitted = canCache(New.Span.CommitSize) && Bytes <= Budget;
       if (Admitted) {
         evict(Budget - Bytes, &Old);
@@ -379,64 +365,13 @@ private:
   void takeOut(u32 I, Victims *Old) REQUIRES(Mutex) {
     const Entry E = take(I);
     Places--;
-    KeptBytes -= keptBytes(E);
-    Old->Spans[Old->Count++] = E.Span;
+    KeptBytes -= E.getBytes();
+    Old->Blocks[Old->Count++] = E;
   }
 
-  static void unmapAll(const Victims &Old, Backends &Pages) {
+  static void unmapAll(Victims &Old, Backends &Pages) {
     for (u32 I = 0; I != Old.Count; I++)
-      drop(Old.Spans[I], Pages);
-  }
-
-  static void drop(const BlockSpan &Span, Backends &Pages) {
-    Pages.forget(Span.CommitSize, Span.Backed);
-    Span.unmap();
-  }
-
-  // Makes a block inaccessible at its address: by mprotect(), or by moving its
-  // pages to an address that nobody knows. The former costs 0.9 us a mapping
-  // and 0.16 us for each page, both ways; the latter 7 us, 3.2 us a mapping and
-  // 0.01 us a page, and is not undone. False if neither can be had.
-  bool protect(Entry *E, Backends &Pages) {
-    const BlockSpan &Span = E->Span;
-    const uptr Mappings = Span.Backed.countExtraMappings(Span.CommitSize) + 1;
-    const uptr Entries =
-        Pages.countEntries(Span.CommitBase, Span.WrittenBytes, Span.Backed);
-    if (Entries * 145 > 7000 + Mappings * 2300) {
-      if (relocate(&E->Span, Pages))
-        return true;
-      if (!Span.CommitBase)
-        return false;
-    }
-    E->IsProtected = protectMemory(Span.CommitBase, Span.CommitSize) == 0;
-    return E->IsProtected;
-  }
-
-  bool relocate(BlockSpan *Span, Backends &Pages) {
-    BlockSpan New = *Span;
-    // Huge pages are moved as such from one multiple of theirs to another.
-    const int Error =
-        Span->CommitSize < HugePageSize
-            ? reserveMemory(New.MapSize, &New.MapBase)
-            : reserveAligned(New.MapSize, HugePageSize,
-                             Span->MapBase % HugePageSize, &New.MapBase);
-    if (Error)
-      return false;
-    New.CommitBase = New.MapBase + (Span->CommitBase - Span->MapBase);
-    uptr Moved;
-    if (Backends::movePages(Span->CommitBase, New.CommitBase, Span->CommitSize,
-                            Span->Backed, &Moved) == 0) {
-      Span->unmapAround(Span->CommitBase, Span->commitEnd());
-      *Span = New;
-      return true;
-    }
-    New.unmap();
-    if (Moved) { // Half a block is none.
-      Pages.forget(Span->CommitSize, Span->Backed);
-      Span->unmapAround(Span->CommitBase, Span->CommitBase + Moved);
-      Span->CommitBase = 0;
-    }
-    return false;
+      Old.Blocks[I].drop(Pages);
   }
 
   bool insert(const Entry &New) EXCLUDES(Mutex) {
@@ -506,62 +441,19 @@ private:
     return Best;
   }
 
-  // Moves up to Most bytes from the end of an entry of anonymous memory that
-  // was taken out, and puts back or unmaps the rest. Returns the bytes.
-  uptr takePiece(uptr To, uptr Most, Entry *E, Backends &Pages)
-      EXCLUDES(Mutex) {
-    const uptr PageSize = scudo::getPageSizeCached();
-    BlockSpan &Span = E->Span;
-    const uptr MapEnd = Span.MapBase + Span.MapSize;
-    uptr Bytes = scudo::Min(Most, Span.CommitSize);
-    // What would be left is a guard and little more: it is taken, or it stays.
-    if (Span.CommitSize - Bytes < MinPiece + PageSize)
-      Bytes = scudo::Min(Span.CommitSize, Most);
-    const uptr From = Span.commitEnd() - Bytes;
-    if (commitReserved(From, Bytes) != 0) {
-      drop(Span, Pages);
-      return 0;
-    }
-    uptr Moved;
-    if (moveMemory(From, To, Bytes, 0, Bytes, &Moved) != 0) {
-      // Nothing of what it held may stay where a block is to be made.
-      if (Moved && mapAnonymousOver(To, Moved) != 0)
-        scudo::reportOutOfMemory(Moved);
-      Pages.forget(Span.CommitSize, Span.Backed);
-      Span.unmapAround(From, From + Moved);
-      return 0;
-    }
-    if (Span.CommitSize - Bytes >= MinPiece + PageSize) {
-      // Its last page becomes its guard.
-      const uptr Guard = From - PageSize;
-      unmapMemory(From + Bytes, MapEnd - From - Bytes);
-      Span.IsPart = true;
-      Span.CommitSize -= Bytes + PageSize;
-      Span.MapSize = From - Span.MapBase;
-      Span.Backed.setFilled(Span.CommitSize, Span.Backed.FilledMappings);
-      if ((E->IsProtected || protectMemory(Guard, PageSize) == 0) &&
-          putBack(*E))
-        return Bytes;
-      drop(Span, Pages);
-      return Bytes;
-    }
-    Span.unmapAround(From, From + Bytes);
-    return Bytes;
-  }
-
   bool putBack(const Entry &E) EXCLUDES(Mutex) {
     {
       scudo::ScopedLock L(Mutex);
       if (Places >= scudo::atomic_load_relaxed(&MaxEntriesCount))
         return false;
       Places++;
-      KeptBytes += keptBytes(E);
+      KeptBytes += E.getBytes();
     }
     if (insert(E))
       return true;
     scudo::ScopedLock L(Mutex);
     Places--;
-    KeptBytes -= keptBytes(E);
+    KeptBytes -= E.getBytes();
     return false;
   }
 
@@ -578,38 +470,27 @@ private:
                : Size * MaxCutFactor;
   }
 
-  // Cuts off what lies more than a few pages before NewBase and keeps it as an
-  // entry of its own, if it is worth that. Two pages between the two become
-  // their guards.
-  void cutFront(uptr NewBase, Backends &Pages, Entry *E) EXCLUDES(Mutex) {
-    const uptr PageSize = scudo::getPageSizeCached();
-    BlockSpan &Span = E->Span;
-    const uptr Unused = NewBase - Span.CommitBase;
-    if (Unused <= MaxUnusedPages * PageSize)
+  // Cuts off what is more than a few pages longer than needed, and keeps it as
+  // an entry of its own, if it is worth that.
+  void cut(uptr Size, uptr Alignment, Backends &Pages, Entry *E)
+      EXCLUDES(Mutex) {
+    const uptr Whole = E->Span.CommitSize;
+    const uptr Needed =
+        E->Span.commitEnd() - headerPage(E->Span, Size, Alignment);
+    if (Whole - Needed <= MaxUnusedPages * scudo::getPageSizeCached())
       return;
-    const uptr Gap = 2 * PageSize;
-    if (!E->IsProtected && protectMemory(NewBase - Gap, Gap) != 0)
+    Entry Rest;
+    if (!E->cut(Needed, Pages, &Rest))
       return; // It is used as it is.
-    Span.IsPart = true;
-    Entry Rest = *E;
-    Rest.Span.CommitSize = Unused - Gap;
-    Rest.Span.MapSize = Unused - PageSize + (Span.CommitBase - Span.MapBase);
-    Pages.split(Span.CommitSize, Unused - Gap, Gap, &Span.Backed,
-                &Rest.Span.Backed);
-    const uptr End = Span.MapBase + Span.MapSize;
-    Span.CommitSize -= Unused;
-    Span.CommitBase = NewBase;
-    Span.MapBase = NewBase - PageSize;
-    Span.MapSize = End - Span.MapBase;
     bool Keep;
     {
       scudo::ScopedLock L(Mutex);
-      LiveBytes -= Unused;
+      LiveBytes -= Whole - Needed;
       Keep = Rest.Span.CommitSize >= MinPiece &&
-             KeptBytes + keptBytes(Rest) <= getBudget();
+             KeptBytes + Rest.getBytes() <= getBudget();
     }
     if (!Keep || !putBack(Rest))
-      drop(Rest.Span, Pages);
+      Rest.drop(Pages);
   }
 
   CacheLimits Limits;
