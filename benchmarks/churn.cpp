@@ -19,7 +19,7 @@
 namespace {
 
 constexpr size_t WarmUp = 32;
-constexpr double WarmUpNs = 0.5e9;
+constexpr double WarmUpNs = 0.3e9;
 
 size_t Size;
 size_t Iterations;
@@ -56,7 +56,7 @@ constexpr bench::Work Churn = {
 int main(int Argc, char **Argv) {
   if (Argc < 5 || Argc > 7) {
     fprintf(stderr, "usage: churn SIZE SHARE THREADS ITERATIONS "
-                    "[LIMIT_MS=500] [--scattered]\n"
+                    "[LIMIT_MS=200] [--scattered]\n"
                     "SHARE is `page` for one page, or percent; ITERATIONS is "
                     "of each thread.\n");
     return 2;
@@ -67,7 +67,7 @@ int main(int Argc, char **Argv) {
   Size = bench::number(Argv[1]);
   const size_t Threads = bench::threadCount(Argv[3]);
   Iterations = bench::number(Argv[4]);
-  LimitNs = static_cast<double>(bench::numberOr(Argc, Argv, 5, 500)) * 1e6;
+  LimitNs = static_cast<double>(bench::numberOr(Argc, Argv, 5, 200)) * 1e6;
   if (Size < bench::PageSize || Iterations == 0) {
     fprintf(stderr, "churn: a page and an iteration at least\n");
     return 2;

@@ -24,7 +24,7 @@ _PAGE = 4096
 _SHARES = {"one page": ("page", 0), "25 %": ("25", 0.25), "all": ("100", 1)}
 
 # What stops an allocator that is slow at a case.
-_LIMIT_MS = 300
+_LIMIT_MS = 200
 
 # Of stock Scudo without fill, of the variant memset, of the fastest peers that
 # fill and that do not.
@@ -38,10 +38,10 @@ _SPEEDUP_OF_TWO_THREADS = 1.8
 
 
 def iterations(size, part):
-    """0.15 s of an allocator that takes 1.5 us for malloc and free, on a
+    """0.1 s of an allocator that takes 1.5 us for malloc and free, on a
     machine that writes 100 GB/s in its caches."""
     written = max(_PAGE, int(size * part))
-    return max(16, int(0.15 / (1.5e-6 + written / 100e9)))
+    return max(16, int(0.1 / (1.5e-6 + written / 100e9)))
 
 
 def _goals(size, share):
