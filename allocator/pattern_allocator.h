@@ -43,23 +43,13 @@ public:
     return Ptr;
   }
 
-  void *reallocate(void *OldPtr, uptr NewSize,
-                   uptr Alignment = 1U << SCUDO_MIN_ALIGNMENT_LOG) {
-    if (NewSize >= MinMoveSize && NewSize < MaxMoveSize && isMovable(OldPtr)) {
-      void *NewPtr;
-      if (move(OldPtr, NewSize, Alignment, &NewPtr))
-        return NewPtr;
-    }
-    // What is wrong with a pointer is for the base class to say.
-    if (LIKELY(!MustRefill) || !Base::isOwned(OldPtr))
+  // Small blocks are to pay as little as possible for what large ones need.
+  ALWAYS_INLINE void *reallocate(void *OldPtr, uptr NewSize,
+                                 uptr Alignment = 1U
+                                                  << SCUDO_MIN_ALIGNMENT_LOG) {
+    if (LIKELY(NewSize < MinMoveSize && !MustRefill))
       return Base::reallocate(OldPtr, NewSize, Alignment);
-    const uptr OldSize = Base::getUsableSize(OldPtr);
-    void *NewPtr = Base::reallocate(OldPtr, NewSize, Alignment);
-    if (NewPtr == OldPtr && NewSize > OldSize)
-      fillUnlessDisabled(NewPtr, OldSize, NewSize);
-    else if (NewPtr && NewSize > OldSize)
-      refill(NewPtr, OldSize, NewSize, Alignment);
-    return NewPtr;
+    return reallocateLarge(OldPtr, NewSize, Alignment);
   }
 
 private:
@@ -69,11 +59,30 @@ private:
   // Sizes above are for the base class to complain about.
   static constexpr uptr MaxMoveSize = 1UL << 40;
 
-  // Whether the pointer is that of a large block that realloc() may be given,
-  // right behind the block's headers: greater alignments shift it.
+  // Also for small blocks that are filled here.
+  NOINLINE void *reallocateLarge(void *OldPtr, uptr NewSize, uptr Alignment) {
+    // What is wrong with a pointer is for the base class to say.
+    if (!Base::isOwned(OldPtr))
+      return Base::reallocate(OldPtr, NewSize, Alignment);
+    void *NewPtr;
+    if (NewSize >= MinMoveSize && NewSize < MaxMoveSize && isMovable(OldPtr) &&
+        move(OldPtr, NewSize, Alignment, &NewPtr))
+      return NewPtr;
+    const uptr OldSize = Base::getUsableSize(OldPtr);
+    NewPtr = Base::reallocate(OldPtr, NewSize, Alignment);
+    if (!MustRefill)
+      return NewPtr;
+    if (NewPtr == OldPtr && NewSize > OldSize)
+      fillUnlessDisabled(NewPtr, OldSize, NewSize);
+    else if (NewPtr && NewSize > OldSize)
+      refill(NewPtr, OldSize, NewSize, Alignment);
+    return NewPtr;
+  }
+
+  // Whether the pointer, which isOwned(), is that of a large block that
+  // realloc() may be given, right behind the block's headers: greater
+  // alignments shift it.
   bool isMovable(void *Ptr) {
-    if (!Base::isOwned(Ptr)) // Checks the header.
-      return false;
     const scudo::Chunk::PackedHeader Packed =
         scudo::atomic_load_relaxed(scudo::Chunk::getConstAtomicHeader(Ptr));
     const auto Header = scudo::bit_cast<scudo::Chunk::UnpackedHeader>(Packed);
