@@ -189,7 +189,7 @@ TEST(GuardTest, BothSidesOfABlockAreInaccessible) {
 TEST(DelayedReuseTest, FreedHugeBlocksAreUnmapped) {
   const size_t Before = getVirtualBytes();
   for (int I = 0; I != 10; I++)
-    free(malloc(256 * MiB));
+    free(malloc(512 * MiB));
   EXPECT_LT(getVirtualBytes(), Before + 64 * MiB);
 }
 

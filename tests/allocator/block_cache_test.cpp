@@ -404,20 +404,22 @@ TEST_F(BlockCacheTest, ALargerBlockIsCut) {
   BlockSpan New;
   ASSERT_TRUE(take(4 * MiB, &New));
   EXPECT_EQ(New.CommitSize, 4 * MiB);
-  EXPECT_EQ(New.commitEnd(), Old.commitEnd());
-  // A guard page in front, and one that is the rest's.
-  EXPECT_EQ(New.MapBase, New.CommitBase - Page);
+  // The front, which is what programs write first.
+  EXPECT_EQ(New.CommitBase, Old.CommitBase);
+  EXPECT_EQ(New.MapBase, Old.MapBase);
+  EXPECT_EQ(New.MapSize, 4 * MiB + 2 * Page);
+  // A guard page behind, and one that is the rest's.
   EXPECT_EQ(permissionsAt(New.CommitBase - Page), "---p");
-  EXPECT_EQ(permissionsAt(New.CommitBase - 2 * Page), "---p");
   EXPECT_EQ(permissionsAt(New.CommitBase), "rw-p");
   EXPECT_EQ(permissionsAt(New.commitEnd()), "---p");
+  EXPECT_EQ(permissionsAt(New.commitEnd() + Page), "---p");
   EXPECT_EQ(counts().Kept, (12 * MiB - 2 * Page) >> 10);
   EXPECT_EQ(counts().Live, 4 * KiB);
 
   BlockSpan Rest;
   ASSERT_TRUE(take(10 * MiB, &Rest));
-  EXPECT_EQ(Rest.commitEnd(), New.CommitBase - 2 * Page);
-  EXPECT_EQ(Rest.MapBase + Rest.MapSize, New.MapBase);
+  EXPECT_EQ(Rest.CommitBase, New.commitEnd() + 2 * Page);
+  EXPECT_EQ(Rest.MapBase, New.MapBase + New.MapSize);
   release(Rest);
   release(New);
 }
@@ -462,8 +464,9 @@ TEST_F(BlockCacheTest, ThePartsOfAProtectedBlock) {
   BlockSpan New;
   ASSERT_TRUE(take(4 * MiB, &New));
   EXPECT_EQ(permissionsAt(New.CommitBase), "rw-p");
-  EXPECT_EQ(permissionsAt(New.CommitBase - 2 * Page), "---p");
-  EXPECT_EQ(permissionsAt(Old.CommitBase), "---p");
+  EXPECT_EQ(permissionsAt(New.commitEnd()), "---p");
+  EXPECT_EQ(permissionsAt(New.commitEnd() + 2 * Page), "---p");
+  EXPECT_EQ(permissionsAt(Old.commitEnd() - Page), "---p");
   BlockSpan Rest;
   ASSERT_TRUE(take(10 * MiB, &Rest));
   EXPECT_EQ(permissionsAt(Rest.CommitBase), "rw-p");
