@@ -11,7 +11,10 @@ libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 secret = b"the file's own bytes "
 with open("file", "wb") as file:
-    file.write(secret * 400_000)
+    # Bit by bit: a large block with these bytes, freed, could be used again, and
+    # in the variant anon it holds what it held.
+    for _ in range(400):
+        file.write(secret * 1000)
 
 print("first free descriptor", os.open("file", os.O_RDONLY))
 before = bytearray(b"b") * 3_000_000
