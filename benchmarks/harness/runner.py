@@ -97,7 +97,10 @@ class Runner:
             if companion:
                 companion.join()
         if trouble:
-            stderr = self._stderr.read_text(errors="replace")
+            # A companion can fail before the program has its standard error.
+            stderr = ""
+            if self._stderr.exists():
+                stderr = self._stderr.read_text(errors="replace")
             raise RunError(f"{trouble[0]}\n{stderr}")
         if process.returncode != 0:
             raise RunError(message)

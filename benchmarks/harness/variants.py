@@ -41,6 +41,8 @@ OWN_NAMES = (
     # Each block is mapped anew, as before there was a cache for all sizes.
     "anon-uncached",
     "memset-uncached",
+    # Freed blocks stay accessible while they are kept: the cost of hardening.
+    "unprotected",
 )
 
 
@@ -56,6 +58,9 @@ def own(library):
         _own(f"{name}-uncached", f"variant={name}:cache_max=0", library)
         for name in ("anon", "memset")
     ]
+    made.append(
+        _own("unprotected", "variant=refpage:protect_from=1G", library)
+    )
     return {variant.name: variant for variant in made}
 
 

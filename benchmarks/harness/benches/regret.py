@@ -146,7 +146,7 @@ BENCH = Bench(
     about="a use of a block after ten, against each fixed method of filling",
     cases=_cases,
     runs=3,
-    variants=(SUBJECT,),
+    variants=(SUBJECT, "unprotected"),
     programs=("regret",),
     table=_table,
     # The methods are what it compares with.
