@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace refpage_test;
@@ -289,6 +290,26 @@ TEST_F(CutBlocksDeathTest, ThePartsLieBetweenGuardPages) {
   }
 }
 
+// Of a block that is not kept inaccessible.
+TEST_F(ReuseDeathTest, ThePartsOfASmallBlockLieBetweenGuardPages) {
+  char *Whole = mallocOrFail(2 * MiB - Page);
+  memset(Whole, 1, 2 * MiB - Page);
+  free(Whole);
+  char *Back = mallocOrFail(700 * KiB);
+  char *Front = mallocOrFail(900 * KiB);
+  ASSERT_GT(Back, Whole);
+  ASSERT_LT(Front, Back);
+  ASSERT_GT(Front, Whole - Page);
+  char *BackHeader = reinterpret_cast<char *>(
+      (reinterpret_cast<uintptr_t>(Back) - 256) / Page * Page);
+  EXPECT_EXIT(poke(BackHeader - 1), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(poke(Front + 900 * KiB), testing::KilledBySignal(SIGSEGV), "");
+  expectPattern(Front, 0, 900 * KiB);
+  expectPattern(Back, 0, 700 * KiB);
+  free(Front);
+  free(Back);
+}
+
 TEST_F(CutBlocksTest, TheyCanBeUsedAgainAndAgain) {
   for (int Round = 0; Round != 5; Round++) {
     for (Part &P : Parts) {
@@ -392,27 +413,48 @@ TEST_F(ReuseTest, AnySizesInTwoThreads) {
 
 // A block that grew by a filled part views windows in its front still: cut, it
 // is no place for zeros.
-TEST_F(ReuseTest, CallocOfAPartOfABlockThatGrew) {
-  // Blocks of that size are known to be written whole.
+void callocPartsOfBlocksThatGrew() {
+  constexpr size_t Grown = 16 * MiB;
+  constexpr size_t Back = 11 * MiB - 64 * KiB;
+  // Blocks of the one size are known to be written up to there, those of the
+  // other to be written whole.
   for (int I = 0; I != 20; I++) {
-    char *Ptr = mallocOrFail(7 * MiB);
-    memset(Ptr, 1, 7 * MiB);
+    char *Ptr = mallocOrFail(Grown);
+    memset(Ptr, 1, 11 * MiB);
     free(Ptr);
-  }
-  malloc_trim(0);
-  for (int Round = 0; Round != 20; Round++) {
-    char *Ptr = mallocOrFail(3 * MiB);
-    Ptr = static_cast<char *>(realloc(Ptr, 7 * MiB));
-    ASSERT_NE(Ptr, nullptr);
-    free(Ptr);
-    void *Back = malloc(4 * MiB);
-    char *Zeros = static_cast<char *>(calloc(1, 2 * MiB));
-    ASSERT_NE(Zeros, nullptr);
-    expectZeros(Zeros, 2 * MiB);
-    free(Zeros);
-    free(Back);
     malloc_trim(0);
   }
+  for (int I = 0; I != 20; I++) {
+    char *Ptr = mallocOrFail(Back);
+    memset(Ptr, 1, Back);
+    free(Ptr);
+  }
+  for (int Round = 0; Round != 10; Round++) {
+    malloc_trim(0);
+    char *Ptr = mallocOrFail(3 * MiB);
+    Ptr = static_cast<char *>(realloc(Ptr, Grown));
+    ASSERT_NE(Ptr, nullptr);
+    free(Ptr);
+    char *Part = mallocOrFail(Back);
+    memset(Part, 1, Back);
+    char *Zeros = static_cast<char *>(calloc(1, 4 * MiB));
+    ASSERT_NE(Zeros, nullptr);
+    expectZeros(Zeros, 4 * MiB);
+    free(Zeros);
+    free(Part);
+  }
+}
+
+// In a process of its own, which has learnt nothing of these sizes before.
+TEST(FreshHeapDeathTest, CallocOfAPartOfABlockThatGrew) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        callocPartsOfBlocksThatGrew();
+        _exit(testing::Test::HasFailure() ? 1 : 0);
+      },
+      testing::ExitedWithCode(0), "");
+  GTEST_FLAG_SET(death_test_style, "fast");
 }
 
 } // namespace
