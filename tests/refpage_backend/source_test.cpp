@@ -372,9 +372,13 @@ TEST_F(SourceTest, AWindowStaysUntilItsLastUserGoes) {
 
 TEST_F(SourceTest, BlocksOfSmallWindowsAreOutgrown) {
   pretendThatMuchIsLive();
-  EXPECT_FALSE(Subject.isOutgrown(4 * MiB, 4 * MiB, 1000));
-  use(4 * MiB);
-  EXPECT_TRUE(Subject.isOutgrown(4 * MiB, 64 * KiB, 1000));
+  EXPECT_FALSE(Subject.isOutgrown(4 * MiB, 4 * MiB, 1));
+  // There is a larger one.
+  const uptr First = use(4 * MiB);
+  EXPECT_FALSE(Subject.isOutgrown(4 * MiB, First, 1));
+  EXPECT_TRUE(Subject.isOutgrown(4 * MiB, First / 2, 1));
+  // There would be a larger one.
+  EXPECT_TRUE(Subject.isOutgrown(4 * MiB, First, 1000));
   EXPECT_FALSE(Subject.isOutgrown(4 * MiB, 4 * MiB, 1000));
 }
 
