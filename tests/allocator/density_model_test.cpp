@@ -154,4 +154,127 @@ TEST_F(DensityModelTest, AFrontIsNeverLongerThanTheBlock) {
   EXPECT_LE(Model.getExpectedFront(960 * Page), 960 * Page);
 }
 
+// What is told of blocks that are used again.
+class LearnTest : public testing::Test {
+protected:
+  void learn(int Times, uptr Bytes, uptr Written, uptr Front) {
+    for (int I = 0; I != Times; I++)
+      Model.learn(Bytes, Written, Front);
+  }
+  static constexpr uptr Size = 1000 * Page;
+  static constexpr uptr Large = 32UL << 20;
+  DensityModel Model;
+};
+
+TEST_F(LearnTest, OneBlockIsChance) {
+  learn(1, Size, Size, Size);
+  EXPECT_EQ(Model.getKnownFront(Size), 0U);
+  learn(1, Size, Size, Size);
+  EXPECT_EQ(Model.getKnownFront(Size), Size);
+}
+
+// Blocks made anew are looked at now and then; those used again always are.
+TEST_F(LearnTest, WhatIsKnownIsKnownEachTime) {
+  learn(2, Size, Size, Size);
+  for (int I = 0; I != 40; I++)
+    EXPECT_EQ(Model.getKnownFront(Size), Size);
+}
+
+TEST_F(LearnTest, TheLeastFrontOfARoundCounts) {
+  learn(2, Size, 400 * Page, 400 * Page);
+  learn(1, Size, 400 * Page, 100 * Page);
+  EXPECT_EQ(Model.getKnownFront(Size), 100 * Page);
+  // A round later it is forgotten.
+  learn(20, Size, 400 * Page, 400 * Page);
+  EXPECT_EQ(Model.getKnownFront(Size), 400 * Page);
+}
+
+TEST_F(LearnTest, AShortFrontIsNotWorthIt) {
+  learn(8, Size, 63 * Page, 63 * Page);
+  EXPECT_EQ(Model.getKnownFront(Size), 0U);
+  learn(8, Size, 64 * Page, 64 * Page);
+  EXPECT_EQ(Model.getKnownFront(Size), 64 * Page);
+}
+
+TEST_F(LearnTest, BlocksMostlyWrittenAreExpectedToBeWrittenWhole) {
+  learn(8, Size, Size / 2 + Page, 0);
+  EXPECT_EQ(Model.getKnownFront(Size), Size);
+}
+
+TEST_F(LearnTest, LessThanHalfWithGapsIsSparse) {
+  learn(8, Size, Size / 2 - 4 * Page, 0);
+  EXPECT_EQ(Model.getKnownFront(Size), 0U);
+}
+
+TEST_F(LearnTest, SmallBlocksAreNotJudgedByTheirShare) {
+  learn(8, 60 * Page, 40 * Page, 0);
+  EXPECT_EQ(Model.getKnownFront(60 * Page), 0U);
+}
+
+TEST_F(LearnTest, HugeBlocksNeedAGreaterShareAndMoreEvidence) {
+  learn(20, Large, Large * 2 / 3, 0);
+  EXPECT_EQ(Model.getKnownFront(Large), 0U);
+  DensityModel Other;
+  for (int I = 0; I != 7; I++)
+    Other.learn(Large, Large * 4 / 5, 0);
+  EXPECT_EQ(Other.getKnownFront(Large), 0U);
+  Other.learn(Large, Large * 4 / 5, 0);
+  EXPECT_EQ(Other.getKnownFront(Large), Large);
+}
+
+TEST_F(LearnTest, AHabitIsUnlearntInAFewBlocks) {
+  learn(100, Size, Size, Size);
+  learn(1, Size, Page, Page);
+  // Not by one.
+  EXPECT_EQ(Model.getKnownFront(Size), Size);
+  learn(3, Size, Page, Page);
+  EXPECT_EQ(Model.getKnownFront(Size), 0U);
+}
+
+TEST_F(LearnTest, AHabitIsLearntInAFewBlocks) {
+  learn(100, Size, Page, Page);
+  learn(4, Size, Size, Size);
+  EXPECT_EQ(Model.getKnownFront(Size), Size);
+}
+
+TEST_F(LearnTest, SizesOfAQuarterOfADoublingAreOneClass) {
+  learn(2, 1024 * Page, 1024 * Page, 1024 * Page);
+  EXPECT_EQ(Model.getKnownFront(1279 * Page), 1279 * Page);
+  EXPECT_EQ(Model.getKnownFront(1280 * Page), 0U);
+  EXPECT_EQ(Model.getKnownFront(1023 * Page), 0U);
+}
+
+TEST_F(LearnTest, StatsSayWhatIsExpected) {
+  learn(2, 1024 * Page, 1024 * Page, 1024 * Page);
+  learn(2, 2048 * Page, 512 * Page, 256 * Page);
+  learn(2, 4096 * Page, Page, Page);
+  scudo::ScopedString Text;
+  Model.getStats(&Text);
+  EXPECT_STREQ(
+      Text.data(),
+      "refpage:   blocks from 4096 KiB on: looked at 2, 100 % of the bytes "
+      "written; filled at once\n"
+      "refpage:   blocks from 8192 KiB on: looked at 2, 25 % of the bytes "
+      "written; the first 1024 KiB filled at once\n"
+      "refpage:   blocks from 16384 KiB on: looked at 2, 0 % of the bytes "
+      "written; as reference pages\n");
+}
+
+// Used again, a block has been learnt from already.
+TEST_F(DensityModelTest, BlocksThatWereUsedAgainAreNotObserved) {
+  for (int I = 0; I != 4; I++) {
+    BlockSpan Span;
+    Span.MapSize = Span.CommitSize = Size;
+    ASSERT_EQ(reserveMemory(Size, &Span.MapBase), 0);
+    Span.CommitBase = Span.MapBase;
+    ASSERT_EQ(Pages.commit(Span.CommitBase, Size, Pattern, 0, &Span.Backed), 0);
+    memset(reinterpret_cast<void *>(Span.CommitBase), 1, Size);
+    Span.Reuses = 1;
+    Model.observe(Span, Pages.getWrittenPages());
+    Pages.forget(Size, Span.Backed);
+    Span.unmap();
+  }
+  EXPECT_EQ(Model.getKnownFront(Size), 0U);
+}
+
 } // namespace

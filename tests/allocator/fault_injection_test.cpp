@@ -10,6 +10,7 @@
 #include "tests/allocator/heap.h"
 #include "tests/support/child.h"
 
+#include <algorithm>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -28,10 +29,13 @@ namespace {
   CALL(fstat)                                                                  \
   CALL(ftruncate)                                                              \
   CALL(getrlimit)                                                              \
+  CALL(ioctl)                                                                  \
   CALL(madvise)                                                                \
   CALL(memfd_create)                                                           \
   CALL(mmap)                                                                   \
   CALL(mprotect)                                                               \
+  CALL(mremap)                                                                 \
+  CALL(munmap)                                                                 \
   CALL(open)                                                                   \
   CALL(pread)                                                                  \
   CALL(pwritev)
@@ -53,6 +57,8 @@ struct Injection {
 };
 Injection Current;
 int FailOnlyCommand = 0; // Of fcntl; 0: any.
+// Calls of munmap() for what is not mapped: it may be somebody else's soon.
+int StrayUnmaps = 0;
 
 bool shallFail(Call Which) {
   if (!Current.Armed || Which != Current.Which)
@@ -124,6 +130,38 @@ int __wrap_mprotect(void *Address, size_t Size, int Protection) {
                                    : __real_mprotect(Address, Size, Protection);
 }
 
+int __real_munmap(void *Address, size_t Size);
+
+// As the kernel does it: the target is unmapped first.
+void *__real_mremap(void *Old, size_t OldSize, size_t NewSize, int Flags, ...);
+void *__wrap_mremap(void *Old, size_t OldSize, size_t NewSize, int Flags, ...) {
+  va_list Arguments;
+  va_start(Arguments, Flags);
+  void *New = va_arg(Arguments, void *);
+  va_end(Arguments);
+  if (!shallFail(Call::mremap))
+    return __real_mremap(Old, OldSize, NewSize, Flags, New);
+  __real_munmap(New, NewSize);
+  errno = Current.Errno;
+  return MAP_FAILED;
+}
+
+int __wrap_munmap(void *Address, size_t Size) {
+  static unsigned char Resident[(256 * MiB) / Page];
+  if (Size <= 256 * MiB && mincore(Address, Size, Resident) != 0)
+    StrayUnmaps++;
+  return shallFail(Call::munmap) ? -1 : __real_munmap(Address, Size);
+}
+
+int __real_ioctl(int Fd, unsigned long Command, ...);
+int __wrap_ioctl(int Fd, unsigned long Command, ...) {
+  va_list Arguments;
+  va_start(Arguments, Command);
+  void *Argument = va_arg(Arguments, void *);
+  va_end(Arguments);
+  return shallFail(Call::ioctl) ? -1 : __real_ioctl(Fd, Command, Argument);
+}
+
 int __real_open(const char *Path, int Flags, ...);
 int __wrap_open(const char *Path, int Flags, ...) {
   return shallFail(Call::open) ? -1 : __real_open(Path, Flags, 0600);
@@ -176,6 +214,25 @@ const Case Cases[] = {
     {Call::open, "open", EMFILE},
     {Call::open, "open", ENOENT},
     {Call::pread, "pread", EIO},
+    {Call::ioctl, "ioctl", ENOTTY},
+    {Call::ioctl, "ioctl", ENOMEM},
+    {Call::mremap, "mremap", ENOMEM},
+    {Call::mremap, "mremap", EAGAIN},
+    {Call::mremap, "mremap", EFAULT},
+    {Call::munmap, "munmap", ENOMEM},
+};
+
+// Those that keeping, cutting, protecting and moving blocks can meet.
+const Case LongCases[] = {
+    {Call::mmap, "mmap", ENOMEM},
+    {Call::mprotect, "mprotect", ENOMEM},
+    {Call::mremap, "mremap", ENOMEM},
+    {Call::mremap, "mremap", EFAULT},
+    {Call::munmap, "munmap", ENOMEM},
+    {Call::madvise, "madvise", ENOMEM},
+    {Call::open, "open", EMFILE},
+    {Call::ioctl, "ioctl", ENOTTY},
+    {Call::memfd_create, "memfd_create", EMFILE},
 };
 
 void PrintTo(const Case &C, std::ostream *Stream) {
@@ -221,13 +278,83 @@ struct Life {
   }
 };
 
+// What else can become of blocks: kept, protected or moved away, cut, grown,
+// shrunk. Of each block the first bytes of each third page are written.
+struct LongLife {
+  bool IsRight = true;
+  bool WrongErrno = false;
+
+  static constexpr size_t Step = 3 * Page;
+  static constexpr size_t Largest = 8 * MiB;
+
+  void *get(size_t Size, bool Zeroed) {
+    errno = 0;
+    void *Ptr = Zeroed ? calloc(1, Size) : malloc(Size);
+    WrongErrno |= errno != (Ptr ? 0 : ENOMEM);
+    if (!Ptr)
+      return nullptr;
+    if (Zeroed || isFilled())
+      IsRight &= findNotPattern(
+                     Ptr, 0, Size,
+                     Zeroed ? 0 : refpage::getOptions().pattern.Value) == -1;
+    write(Ptr, 0, Size);
+    return Ptr;
+  }
+  static void write(void *Ptr, size_t From, size_t To) {
+    for (size_t I = (From + Step - 1) / Step * Step; I + 8 <= To; I += Step)
+      memcpy(static_cast<char *>(Ptr) + I, &I, 8);
+  }
+  void *resize(void *Ptr, size_t From, size_t To) {
+    if (!Ptr)
+      return nullptr;
+    errno = 0;
+    void *New = realloc(Ptr, To);
+    WrongErrno |= errno != (New ? 0 : ENOMEM);
+    if (!New) {
+      expectWritten(Ptr, From); // It still is there.
+      free(Ptr);
+      return nullptr;
+    }
+    expectWritten(New, std::min(From, To));
+    if (To > From && isFilled())
+      IsRight &= findNotPattern(New, From, To,
+                                refpage::getOptions().pattern.Value) == -1;
+    write(New, From, To);
+    return New;
+  }
+  void expectWritten(const void *Ptr, size_t Size) {
+    for (size_t I = 0; I + 8 <= Size; I += Step)
+      IsRight &= memcmp(static_cast<const char *>(Ptr) + I, &I, 8) == 0;
+  }
+
+  void live() {
+    for (int Round = 0; Round != 2; Round++) {
+      free(get(Largest, false));
+      free(get(Largest, false)); // Moved away when it is freed.
+      void *A = get(3 * MiB, false);
+      void *B = get(2 * MiB, false);
+      A = resize(A, 3 * MiB, 5 * MiB);
+      B = resize(B, 2 * MiB, MiB);
+      free(A);
+      void *Zeroed = get(2 * MiB, true);
+      Zeroed = resize(Zeroed, 2 * MiB, 3 * MiB);
+      free(B);
+      free(Zeroed);
+      free(get(700 * KiB, true));
+    }
+    malloc_trim(0);
+  }
+};
+
 class FaultInjectionTest
     : public testing::TestWithParam<std::tuple<Case, size_t, bool>> {};
 
-void injectAndCheck(const Case &C, size_t Size, bool Once) {
+// Makes the Nth call of a kind fail, for every n up to MaxNth, in the life that
+// Live() lives and returns what became of it; nothing may be left of it.
+template <typename F>
+void injectAndCheck(const Case &C, bool Once, int MaxNth, F Live) {
   // What is made once is made, and the small blocks' memory is there.
-  Life Warm{Size};
-  Warm.live();
+  Live("without a failure");
   // To count takes small blocks too.
   countMaps();
   listDescriptors();
@@ -235,35 +362,32 @@ void injectAndCheck(const Case &C, size_t Size, bool Once) {
   const size_t FdsBefore = listDescriptors().size();
   const size_t MapsBefore = countMaps();
   const size_t BytesBefore = getVirtualBytes();
+  const size_t ResidentBefore = getResidentBytes();
 
   size_t Failures = 0;
-  constexpr int MaxNth = 40;
   for (int Nth = 1; Nth <= MaxNth; Nth++) {
-    Life L{Size};
     Current = Injection();
     Current.Which = C.Which;
     Current.Errno = C.Errno;
     Current.Nth = Nth;
     Current.Once = Once;
     Current.Armed = true;
-    L.live();
+    Live("at call " + std::to_string(Nth));
     Current.Armed = false;
-
-    EXPECT_TRUE(L.FreshRead) << "at call " << Nth;
-    EXPECT_TRUE(L.ZeroedRead) << "at call " << Nth;
-    EXPECT_EQ(L.FreshErrno, L.Fresh ? 0 : ENOMEM) << "at call " << Nth;
-    EXPECT_EQ(L.ZeroedErrno, L.Zeroed ? 0 : ENOMEM) << "at call " << Nth;
     if (Current.Failed == 0)
       break; // Fewer calls than that are made.
     Failures += static_cast<size_t>(Current.Failed);
   }
 
-  Warm.live();
-  EXPECT_TRUE(Warm.Fresh && Warm.FreshRead && Warm.ZeroedRead);
+  Live("afterwards");
   // Where fstat() does not tell whose a descriptor is, it is left open: it may
   // be the program's.
   const size_t Unknown = C.Which == Call::fstat ? Failures : 0;
   EXPECT_LE(listDescriptors().size(), FdsBefore + 1 + Unknown);
+  EXPECT_LE(getResidentBytes(), ResidentBefore + 4 * MiB);
+  EXPECT_EQ(StrayUnmaps, 0);
+  if (C.Which == Call::munmap)
+    return; // What cannot be unmapped stays, without its memory.
   EXPECT_LE(countMaps(), MapsBefore + 4);
   EXPECT_LE(getVirtualBytes(), BytesBefore + 2 * MiB);
 }
@@ -271,11 +395,72 @@ void injectAndCheck(const Case &C, size_t Size, bool Once) {
 // Each in a child: the heap remembers failures, and shall be new to each.
 TEST_P(FaultInjectionTest, ABlockOrENOMEMAndNothingLost) {
   constexpr unsigned MaxSeconds = 60;
-  runInChild(MaxSeconds, [] {
-    injectAndCheck(std::get<0>(GetParam()), std::get<1>(GetParam()),
-                   std::get<2>(GetParam()));
+  constexpr int MaxNth = 40;
+  const size_t Size = std::get<1>(GetParam());
+  runInChild(MaxSeconds, [&] {
+    injectAndCheck(std::get<0>(GetParam()), std::get<2>(GetParam()), MaxNth,
+                   [&](const std::string &When) {
+                     Life L{Size};
+                     L.live();
+                     const bool WasArmed = Current.Armed;
+                     Current.Armed = false;
+                     EXPECT_TRUE(L.FreshRead) << When;
+                     EXPECT_TRUE(L.ZeroedRead) << When;
+                     EXPECT_EQ(L.FreshErrno, L.Fresh ? 0 : ENOMEM) << When;
+                     EXPECT_EQ(L.ZeroedErrno, L.Zeroed ? 0 : ENOMEM) << When;
+                     if (!WasArmed) {
+                       EXPECT_TRUE(L.Fresh && L.Zeroed) << When;
+                     }
+                   });
   });
 }
+
+class LongFaultInjectionTest
+    : public testing::TestWithParam<std::tuple<Case, bool>> {};
+
+TEST_P(LongFaultInjectionTest, BlocksAreRightAndNothingIsLost) {
+  constexpr unsigned MaxSeconds = 120;
+  constexpr int MaxNth = 60;
+  runInChild(MaxSeconds, [] {
+    injectAndCheck(std::get<0>(GetParam()), std::get<1>(GetParam()), MaxNth,
+                   [](const std::string &When) {
+                     LongLife L;
+                     L.live();
+                     Current.Armed = false;
+                     EXPECT_TRUE(L.IsRight) << When;
+                     EXPECT_FALSE(L.WrongErrno) << When;
+                   });
+  });
+}
+
+// Under memory pressure what is kept goes, and what is asked for is had.
+class PressureTest : public testing::TestWithParam<Call> {};
+
+TEST_P(PressureTest, WhatIsKeptMakesRoom) {
+  malloc_trim(0);
+  const size_t Before = getResidentBytes();
+  void *Kept = malloc(40 * MiB);
+  ASSERT_NE(Kept, nullptr);
+  memset(Kept, 1, 40 * MiB);
+  free(Kept);
+  ASSERT_GT(getResidentBytes(), Before + 35 * MiB);
+  Current = Injection();
+  Current.Which = GetParam();
+  Current.Errno = ENOMEM;
+  Current.Nth = 1;
+  Current.Once = true;
+  Current.Armed = true;
+  // Too small to be a part of what is kept.
+  void *Ptr = calloc(1, 300 * KiB);
+  Current.Armed = false;
+  EXPECT_EQ(Current.Failed, 1);
+  EXPECT_NE(Ptr, nullptr);
+  EXPECT_LT(getResidentBytes(), Before + 10 * MiB);
+  free(Ptr);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PressureTest,
+                         testing::Values(Call::mmap, Call::mprotect));
 
 // A file that could not be sealed is never a window.
 TEST(FaultInjectionSealTest, WithoutSealsNoWindow) {
@@ -303,6 +488,10 @@ INSTANTIATE_TEST_SUITE_P(All, FaultInjectionTest,
                          testing::Combine(testing::ValuesIn(Cases),
                                           testing::Values(300 * KiB, 700 * KiB,
                                                           5 * MiB),
+                                          testing::Bool()));
+
+INSTANTIATE_TEST_SUITE_P(All, LongFaultInjectionTest,
+                         testing::Combine(testing::ValuesIn(LongCases),
                                           testing::Bool()));
 
 } // namespace

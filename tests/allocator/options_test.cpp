@@ -33,6 +33,8 @@ void expectRefused(const std::string &Text, const std::string &Named) {
   EXPECT_EQ(Result.backend, Default.backend);
   EXPECT_EQ(Result.pattern.Value, Default.pattern.Value);
   EXPECT_EQ(Result.window_max.Value, Default.window_max.Value);
+  EXPECT_EQ(Result.cache_max.Value, Default.cache_max.Value);
+  EXPECT_EQ(Result.protect_from.Value, Default.protect_from.Value);
   EXPECT_EQ(Result.stats, Default.stats);
 }
 
@@ -42,6 +44,8 @@ TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(Result.backend, BackendRequest::Auto);
   EXPECT_EQ(Result.pattern.Value, 0xababababababababU);
   EXPECT_EQ(Result.window_max.Value, 64U << 20);
+  EXPECT_EQ(Result.cache_max.Value, 256U << 20);
+  EXPECT_EQ(Result.protect_from.Value, (2U << 20) + 1);
   EXPECT_FALSE(Result.stats);
 }
 
@@ -104,6 +108,24 @@ TEST(OptionsTest, MalformedSizes) {
     expectRefused(std::string("window_max=") + Bad, "'window_max'");
 }
 
+TEST(OptionsTest, AmountsAreAnyNumberOfBytes) {
+  EXPECT_EQ(parse("cache_max=0").cache_max.Value, 0U);
+  EXPECT_EQ(parse("cache_max=12345").cache_max.Value, 12345U);
+  EXPECT_EQ(parse("cache_max=3g").cache_max.Value, 3UL << 30);
+  EXPECT_EQ(parse("cache_max=0G").cache_max.Value, 0U);
+  EXPECT_EQ(parse("cache_max=131072G").cache_max.Value, 1UL << 47);
+  EXPECT_EQ(parse("protect_from=100K").protect_from.Value, 100U << 10);
+  EXPECT_TRUE(Complaints.empty());
+}
+
+TEST(OptionsTest, MalformedAmounts) {
+  for (const char *Bad : {"", "K", "-1", "1T", "1.5M", "0x10", "1 M", "131073G",
+                          "99999999999999999999999", "1000000000000000"}) {
+    expectRefused(std::string("cache_max=") + Bad, "'cache_max'");
+    expectRefused(std::string("protect_from=") + Bad, "'protect_from'");
+  }
+}
+
 TEST(OptionsTest, MalformedWords) {
   expectRefused("variant=", "bad value ''");
   expectRefused("variant=Refpage", "bad value 'Refpage'");
@@ -140,8 +162,8 @@ TEST(OptionsTest, HelpNamesEveryOption) {
   std::string Text;
   for (const std::string &Line : Complaints)
     Text += Line;
-  for (const char *Name :
-       {"variant", "backend", "pattern", "window_max", "stats", "help"})
+  for (const char *Name : {"variant", "backend", "pattern", "window_max",
+                           "cache_max", "protect_from", "stats", "help"})
     EXPECT_NE(Text.find(std::string("  ") + Name + ": "), std::string::npos)
         << Name;
 }

@@ -306,6 +306,18 @@ TEST_F(BlockLifeTest, APartOfABlockThatGrewIsNoPlaceForZeros) {
   expectCounts();
 }
 
+TEST_F(BlockLifeTest, AViewOfOtherContentsCannotGrow) {
+  Blocks.push_back(make(2 * MiB));
+  uptr Base;
+  ASSERT_EQ(reserveMemory(4 * MiB, &Base), 0);
+  Backing B = Blocks.back().Backed;
+  EXPECT_NE(Subject.extend(Base, 2 * MiB, 2 * MiB, {}, 0, &B), 0);
+  EXPECT_NE(
+      Subject.extend(Base, 2 * MiB, 2 * MiB, {~Pattern.Pattern, 0}, 0, &B), 0);
+  expectCounts();
+  unmapMemory(Base, 4 * MiB);
+}
+
 TEST_F(BlockLifeTest, GrowthKeepsToTheMappingBudget) {
   Backends Small;
   Small.init(BackendRequest::Auto, 64UL << 10);

@@ -7,7 +7,9 @@
 
 #include "gtest/gtest.h"
 
+#include <algorithm>
 #include <errno.h>
+#include <random>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -264,6 +266,120 @@ TEST_F(SourceTest, AnErrorThatARaceCanGiveIsTriedAgain) {
     Subject.release(Index, 64 * KiB);
     close(W.File.Fd);
   }
+}
+
+// Own memory is bounded by what is live, or was at a time.
+TEST_F(SourceTest, WindowsTakeASixtyFourthOfTheLargestLiveDemand) {
+  for (unsigned Seed = 1; Seed != 6; Seed++) {
+    Source Other;
+    Other.init({Pattern, 0}, Makers, 1, 64 * MiB);
+    std::mt19937 Random(Seed);
+    struct User {
+      u8 Index;
+      uptr Size;
+    };
+    std::vector<User> Users;
+    uptr Live = 0;
+    uptr Peak = 0;
+    for (int Step = 0; Step != 3000; Step++) {
+      if (Users.empty() || Random() % 2) {
+        const uptr Size = (256 * KiB) << Random() % 10;
+        Peak = std::max(Peak, Live + Size);
+        Window W;
+        User U = {0, Size};
+        ASSERT_EQ(Other.acquire(Size, &W, &U.Index), 0);
+        Other.finishMapping(U.Index);
+        Live += Size;
+        Users.push_back(U);
+      } else {
+        const size_t I = Random() % Users.size();
+        if (Random() % 4 == 0 && Users[I].Size > 2 * MiB) {
+          // Cut in two, with a gap.
+          Other.retain(Users[I].Index);
+          Other.noteResize(-8192);
+          Users[I].Size -= MiB;
+          Users.push_back({Users[I].Index, MiB - 8192});
+          Live -= 8192;
+        } else {
+          Other.release(Users[I].Index, Users[I].Size);
+          Live -= Users[I].Size;
+          Users[I] = Users.back();
+          Users.pop_back();
+        }
+      }
+      SourceStats Stats;
+      Other.getStats(&Stats);
+      ASSERT_EQ(Stats.LiveBytes, Live);
+      ASSERT_LE(Stats.OwnMemory, std::max(MiB, Peak / 64)) << "step " << Step;
+      ASSERT_LE(Stats.PeakMemory, std::max(MiB, Peak / 64));
+    }
+    for (const User &U : Users)
+      Other.release(U.Index, U.Size);
+    Other.close();
+    SourceStats Stats;
+    Other.getStats(&Stats);
+    EXPECT_EQ(Stats.WindowsNow, 0U);
+    EXPECT_EQ(Stats.LiveBytes, 0U);
+  }
+}
+
+TEST_F(SourceTest, LittleDemandTakesLittle) {
+  for (int I = 0; I != 5000; I++)
+    use(4 * MiB);
+  SourceStats Stats;
+  Subject.getStats(&Stats);
+  EXPECT_LE(Stats.PeakMemory, MiB);
+}
+
+// A block can be given its window once more, for as long as that is open.
+TEST_F(SourceTest, AWindowIsHadAgainWhileItIsOpen) {
+  pretendThatMuchIsLive();
+  Window W;
+  u8 Index;
+  ASSERT_EQ(Subject.acquire(64 * KiB, &W, &Index), 0);
+  Subject.finishMapping(Index);
+  Window Again;
+  ASSERT_TRUE(Subject.acquireAgain(Index, &Again));
+  EXPECT_EQ(Again.File.Fd, W.File.Fd);
+  EXPECT_EQ(Again.Size, W.Size);
+  for (int I = 0; I != 2000; I++)
+    use(4 * MiB);
+  // Still being mapped.
+  EXPECT_TRUE(W.Maker->IsIntact(W));
+  Subject.finishMapping(Index);
+  EXPECT_FALSE(W.Maker->IsIntact(W));
+  EXPECT_FALSE(Subject.acquireAgain(Index, &Again));
+  Subject.release(Index, 64 * KiB);
+}
+
+TEST_F(SourceTest, AWindowStaysUntilItsLastUserGoes) {
+  pretendThatMuchIsLive();
+  Window W;
+  u8 Index;
+  ASSERT_EQ(Subject.acquire(64 * KiB, &W, &Index), 0);
+  Subject.finishMapping(Index);
+  Subject.retain(Index);
+  for (int I = 0; I != 2000; I++)
+    use(4 * MiB);
+  SourceStats Stats;
+  Subject.release(Index, 32 * KiB);
+  Subject.getStats(&Stats);
+  EXPECT_EQ(Stats.WindowsNow, 2U);
+  Subject.release(Index, 32 * KiB);
+  Subject.getStats(&Stats);
+  EXPECT_EQ(Stats.WindowsNow, 1U);
+}
+
+TEST_F(SourceTest, BlocksOfSmallWindowsAreOutgrown) {
+  pretendThatMuchIsLive();
+  EXPECT_FALSE(Subject.isOutgrown(4 * MiB, 4 * MiB, 1));
+  // There is a larger one.
+  const uptr First = use(4 * MiB);
+  EXPECT_FALSE(Subject.isOutgrown(4 * MiB, First, 1));
+  EXPECT_TRUE(Subject.isOutgrown(4 * MiB, First / 2, 1));
+  // There would be a larger one.
+  EXPECT_TRUE(Subject.isOutgrown(4 * MiB, First, 1000));
+  EXPECT_FALSE(Subject.isOutgrown(4 * MiB, 4 * MiB, 1000));
 }
 
 TEST_F(SourceTest, TheNextMakerIsTriedWhenOneFails) {
