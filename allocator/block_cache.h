@@ -64,7 +64,7 @@ public:
         evict(getBudget(), &Old);
       }
       Size = 0;
-      IsDone = Old.Count != Old.Most;
+      IsDone = !Old.isFull();
       unmapAll(Old, Pages);
     }
   }
@@ -92,6 +92,8 @@ public:
     New.Span = Span;
     New.Time = scudo::getMonotonicTimeFast();
     New.WasDiscarded = Interval == 0;
+    constexpr uptr UpstreamMaxSize = 512UL << 10;
+    New.IsLarge = Span.CommitSize > UpstreamMaxSize;
     if (!admit(New, Interval, Pages))
       return false;
     const uptr Bytes = New.getBytes();
@@ -146,9 +148,9 @@ public:
   template <typename F, typename G>
   uptr gather(uptr To, uptr Size, F Accept, Backends &Pages, G Use)
       EXCLUDES(Mutex) {
-    // Each piece costs some 10 us and a mapping: less than the faults of 16
-    // pages.
-    constexpr u32 MaxPieces = 8;
+    // Each piece costs some 10 us, and a mapping of the new block for as long
+    // as it lives.
+    constexpr u32 MaxPieces = 4;
     uptr Done = 0;
     for (u32 Piece = 0; Piece != MaxPieces && Size - Done >= MinPiece;
          Piece++) {
@@ -201,7 +203,7 @@ public:
       Victims All;
       {
         scudo::ScopedLock L(Mutex);
-        for (u32 I = 0; I != ArraySize && All.Count != All.Most; I++)
+        for (u32 I = 0; I != ArraySize && !All.isFull(); I++)
           if (Entries[I].Span.CommitBase)
             takeOut(I, &All);
       }
@@ -263,9 +265,10 @@ private:
 
   // Entries that were taken out to be unmapped.
   struct Victims {
-    static constexpr u32 Most = 32;
+    static constexpr u32 Most = 8;
     Entry Blocks[Most];
     u32 Count = 0;
+    bool isFull() const { return Count == Most; }
   };
 
   // Where a block's first page would lie in a cached one.
@@ -292,13 +295,18 @@ private:
 
   // What was needed long ago does not count.
   void agePeak(u64 Time, s32 Interval) REQUIRES(Mutex) {
-    if (Interval <= 0 || Time - PeakTime < toNanoseconds(Interval))
+    if (Interval <= 0 || Time < PeakTime + toNanoseconds(Interval))
       return;
     PeakBefore = PeakNow;
     PeakNow = LiveBytes;
     PeakTime = Time;
   }
 
+  // 0 if that was before the machine started.
+  static u64 before(u64 Time, s32 Milliseconds) {
+    const u64 Interval = toNanoseconds(Milliseconds);
+    return Time > Interval ? Time - Interval : 0;
+  }
   static u64 toNanoseconds(s32 Milliseconds) {
     return static_cast<u64>(Milliseconds) * 1000000;
   }
@@ -306,35 +314,48 @@ private:
   // Decides whether a block that was freed is kept; gives up what is too old or
   // has to make room.
   bool admit(const Entry &New, s32 Interval, Backends &Pages) EXCLUDES(Mutex) {
-    Victims Old;
-    bool Admitted = false;
     {
       scudo::ScopedLock L(Mutex);
       notePeak();
       agePeak(New.Time, Interval);
       LiveBytes -= New.Span.CommitSize;
-      const u32 MaxCount = scudo::atomic_load_relaxed(&MaxEntriesCount);
-      const uptr Budget = getBudget();
-      const uptr Bytes = New.getBytes();
-      Admitted = canCache(New.Span.CommitSize) && Bytes <= Budget;
-      if (Admitted) {
-        evict(Budget - Bytes, &Old);
-        while (Places >= MaxCount && dropOldest(UINT64_MAX, &Old)) {
-        }
-        Admitted = Places < MaxCount && KeptBytes + Bytes <= Budget;
-      }
-      if (Admitted) {
-        Places++;
-        KeptBytes += Bytes;
-      }
-      if (Interval > 0)
-        while (dropOldest(New.Time - toNanoseconds(Interval), &Old)) {
-        }
-      if (Interval == 0)
-        evict(0, &Old);
     }
-    unmapAll(Old, Pages);
-    return Admitted;
+    for (;;) {
+      Victims Old;
+      bool Admitted;
+      {
+        scudo::ScopedLock L(Mutex);
+        Admitted = makeRoom(New, Interval, &Old);
+      }
+      unmapAll(Old, Pages);
+      if (!Old.isFull())
+        return Admitted;
+    }
+  }
+
+  // Counts New among what is kept, if there is room for it and *Old holds all
+  // that have to go.
+  bool makeRoom(const Entry &New, s32 Interval, Victims *Old) REQUIRES(Mutex) {
+    const u32 MaxCount = scudo::atomic_load_relaxed(&MaxEntriesCount);
+    const uptr Budget = getBudget();
+    const uptr Bytes = New.getBytes();
+    const bool Fits = canCache(New.Span.CommitSize) && Bytes <= Budget;
+    if (Interval == 0)
+      evict(0, Old);
+    if (Interval > 0)
+      while (dropOldest(before(New.Time, Interval), Old)) {
+      }
+    if (Fits) {
+      evict(Budget - Bytes, Old);
+      while (Places >= MaxCount && dropOldest(UINT64_MAX, Old)) {
+      }
+    }
+    if (!Fits || Old->isFull() || Places >= MaxCount ||
+        KeptBytes + Bytes > Budget)
+      return false;
+    Places++;
+    KeptBytes += Bytes;
+    return true;
   }
 
   void evict(uptr Budget, Victims *Old) REQUIRES(Mutex) {
@@ -344,7 +365,7 @@ private:
 
   // The entry that was not used for longest, if that is before Time.
   bool dropOldest(u64 Time, Victims *Old) REQUIRES(Mutex) {
-    if (Old->Count == Old->Most || OldestTime >= Time)
+    if (Old->isFull() || OldestTime >= Time)
       return false;
     u32 Oldest = ArraySize;
     OldestTime = UINT64_MAX;
@@ -418,7 +439,10 @@ private:
     return Best;
   }
 
-  static constexpr uptr MinPiece = 256UL << 10;
+  static constexpr uptr MinPiece = 512UL << 10;
+  // A block of more was put together itself. It is used again as it is: else
+  // blocks would end as crumbs.
+  static constexpr u32 MaxPieceMappings = 2;
 
   // The smallest that is enough, or else the largest.
   template <typename F> u32 findPiece(uptr Size, F Accept) REQUIRES(Mutex) {
@@ -426,7 +450,8 @@ private:
     for (u32 I = 0; I != HighWater; I++) {
       const BlockSpan &Span = Entries[I].Span;
       if (!Span.CommitBase || Span.CommitSize < MinPiece ||
-          Entries[I].WasDiscarded || !Accept(Span))
+          Entries[I].WasDiscarded || !Accept(Span) ||
+          Span.Backed.FilledMappings > MaxPieceMappings)
         continue;
       if (Best == ArraySize) {
         Best = I;

@@ -86,10 +86,13 @@ uptr DensityModel::getKnownFront(uptr CommitSize) const {
   return getFront(Classes[classOf(CommitSize)], CommitSize);
 }
 
-bool DensityModel::wasFull(uptr CommitSize) const {
-  const SizeClass &C = Classes[classOf(CommitSize)];
-  return atomic_load_relaxed(&C.Observations) != 0 &&
-         atomic_load_relaxed(&C.FrontPages) == AllPages;
+bool DensityModel::hasGrownFull(uptr CommitSize) const {
+  return atomic_load_relaxed(&Classes[classOf(CommitSize)].HasGrownFull);
+}
+
+void DensityModel::noteGrownFull(uptr CommitSize, bool Full) {
+  atomic_store_relaxed(&Classes[classOf(CommitSize)].HasGrownFull,
+                       static_cast<u8>(Full));
 }
 
 void DensityModel::observe(const BlockSpan &Span, Pagemap &Pages) {

@@ -59,11 +59,11 @@ public:
     const uptr Known = getKnownFront(NewSize);
     if (!isFull(OldBase, OldSize, HoldsPattern)) {
       // What was thought of the size is not so.
+      noteGrownFull(OldSize, false);
       if (getKnownFront(OldSize))
         learn(OldSize, 0, 0);
       return Known > OldSize ? 0 : Known;
     }
-    learn(OldSize, OldSize, OldSize);
     if (Known)
       return Known;
     // Half of what it grows by, or all if that was right before, but not very
@@ -71,7 +71,8 @@ public:
     // few bytes.
     constexpr uptr MostOnTrust = 32UL << 20;
     const uptr Added = NewSize - OldSize;
-    const uptr OnTrust = wasFull(NewSize) ? Added : Added / 2;
+    const uptr OnTrust = hasGrownFull(NewSize) ? Added : Added / 2;
+    noteGrownFull(OldSize, true);
     return OldSize +
            scudo::roundUp(
                scudo::Min(OnTrust, scudo::Max(MostOnTrust, OldSize / 8)),
@@ -95,6 +96,7 @@ private:
     // The least front of the present round of observations, which is what
     // FrontPages becomes at its end if that is more.
     scudo::atomic_u32 RoundFront = {};
+    scudo::atomic_u8 HasGrownFull = {};
     // The share of the bytes that was written, a running mean in 1/WholeShare.
     scudo::atomic_u32 Share = {};
   };
@@ -119,8 +121,10 @@ private:
     }
     return true;
   }
-  // Whether the last block looked at was.
-  bool wasFull(uptr CommitSize) const;
+  // Whether a block of the size has grown when it was full. A few pages looked
+  // at are no observation like the others: this is for blocks that grow.
+  bool hasGrownFull(uptr CommitSize) const;
+  void noteGrownFull(uptr CommitSize, bool Full);
 
   static u32 classOf(uptr CommitSize);
   uptr getFront(const SizeClass &C, uptr CommitSize) const;

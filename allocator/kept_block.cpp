@@ -62,8 +62,7 @@ bool KeptBlock::relocate(Backends &Pages) {
 // would not see those above its limit again, and so would not crash on them.
 // (Where nothing is to be changed mprotect() takes 0.4 us.)
 bool KeptBlock::unprotect() {
-  constexpr uptr UpstreamMaxSize = 512UL << 10;
-  if (!IsProtected && Span.CommitSize <= UpstreamMaxSize)
+  if (!IsProtected && !IsLarge)
     return true;
   IsProtected = false;
   return commitReserved(Span.CommitBase, Span.CommitSize) == 0;
@@ -104,6 +103,7 @@ bool KeptBlock::moveOut(uptr To, uptr Size, uptr LeastRest, Backends &Pages) {
     // Nothing of what it held may stay where a block is to be made.
     if (Moved && mapAnonymousOver(To, Moved) != 0)
       scudo::reportOutOfMemory(Moved);
+    Pages.forget(Span.CommitSize, Span.Backed);
     Span.unmapAround(From, From + Moved);
     Span.CommitBase = 0;
     return false;
@@ -112,6 +112,7 @@ bool KeptBlock::moveOut(uptr To, uptr Size, uptr LeastRest, Backends &Pages) {
   const uptr Guard = From - PageSize; // Its last page becomes that.
   if (Left < LeastRest + PageSize ||
       (!IsProtected && protectMemory(Guard, PageSize) != 0)) {
+    Pages.forget(Span.CommitSize, Span.Backed);
     Span.unmapAround(From, From + Size);
     Span.CommitBase = 0;
     return true;

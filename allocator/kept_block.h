@@ -19,6 +19,8 @@ struct KeptBlock {
   u64 Time = 0; // When it was freed, in ns.
   bool WasDiscarded = false;
   bool IsProtected = false;
+  // Whether upstream would have unmapped it, or what it is a part of.
+  bool IsLarge = false;
 
   bool exists() const { return Span.CommitBase != 0; }
   // Bytes of memory that it holds at most.

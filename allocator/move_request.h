@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // How a realloc() of a large block tells the Secondary to move the old block's
-// pages into the new one instead of making new ones: the call that makes the
+// pages into the new one, or copy them where it cannot: the call that makes the
 // new block goes through upstream's allocator, which knows nothing of it.
 
 #ifndef REFPAGE_ALLOCATOR_MOVE_REQUEST_H_

@@ -106,8 +106,6 @@ private:
       MoveRequest Request(Block, Kept);
       *NewPtr =
           Base::allocate(NewSize, scudo::Chunk::Origin::Malloc, Alignment);
-      if (*NewPtr && !Request.Done)
-        memcpy(*NewPtr, OldPtr, Kept);
     }
     if (*NewPtr)
       Base::deallocate(OldPtr, scudo::Chunk::Origin::Malloc);

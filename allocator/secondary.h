@@ -127,6 +127,7 @@ private:
   bool moveInto(const MoveRequest &Request, uptr Size,
                 scudo::FillContentsMode FillContents, BlockSpan *Span,
                 uptr *UserPos);
+  void copy(const MoveRequest &Request, const BlockSpan &New, uptr To);
   bool commit(const Wish &Wanted, uptr Front, BlockSpan *Span);
   uptr gather(const Wish &Wanted, uptr Front, uptr From, BlockSpan *Span);
   uptr getGrowingFront(const BlockSpan &Old, uptr OldBase, uptr NewSize);
@@ -190,6 +191,8 @@ void *Secondary<Config>::allocate(const scudo::Options &Options, uptr Size,
   LargeHeader *H = Place.header();
   H->Span = Span;
   H->MovedBase = H->MovedEnd = 0;
+  if (Move && !Move->Done)
+    copy(*Move, Span, Place.block() + scudo::Chunk::getHeaderSize());
   noteAllocation(H);
   if (BlockEnd)
     *BlockEnd = Span.commitEnd();
@@ -290,6 +293,41 @@ bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, const Wish &Wanted,
   return true;
 }
 
+// The user's bytes of a block whose pages could not be moved. Where both blocks
+// are views of windows that hold the same, only the pages that were written.
+template <typename Config>
+void Secondary<Config>::copy(const MoveRequest &Request, const BlockSpan &New,
+                             uptr To) {
+  const BlockSpan &Old = getLargeHeader(Request.OldBlock)->Span;
+  const uptr From =
+      reinterpret_cast<uptr>(Request.OldBlock) + scudo::Chunk::getHeaderSize();
+  const uptr End = From + Request.KeptBytes;
+  const auto CopyPart = [&](uptr Base, uptr PartEnd) {
+    memcpy(reinterpret_cast<void *>(To + (Base - From)),
+           reinterpret_cast<const void *>(Base), PartEnd - Base);
+  };
+  // What lies before the views may be clean and hold something else.
+  const uptr Views =
+      scudo::Max(Old.CommitBase + Old.Backed.FilledBytes,
+                 scudo::roundDown(From, scudo::getPageSizeCached()));
+  if (Old.Backed.hasWindow() && New.Backed.Holds == Old.Backed.Holds &&
+      New.Backed.Kind != Backend::Zero && Views < End &&
+      Pages.getWrittenPages().forEachWrittenRun(
+          Views, Old.commitEnd() - Views,
+          [&](const PageRun &Run) {
+            const uptr RunBase = scudo::Max(Run.Base, From);
+            const uptr RunEnd = scudo::Min(Run.Base + Run.Size, End);
+            if (RunBase < RunEnd)
+              CopyPart(RunBase, RunEnd);
+            return true;
+          })) {
+    if (From < Views)
+      CopyPart(From, Views);
+    return;
+  }
+  CopyPart(From, End);
+}
+
 // Backs a new block, whose range is reserved.
 template <typename Config>
 bool Secondary<Config>::commit(const Wish &Wanted, uptr Front,
@@ -302,10 +340,13 @@ bool Secondary<Config>::commit(const Wish &Wanted, uptr Front,
                         Wanted.Any ? 0
                                    : Density.getExpectedFront(Span->CommitSize),
                         &Span->Backed) == 0;
-  Pages.reuse(0, Span->Backed);
-  return Ready == Span->CommitSize ||
-         Pages.extend(Span->CommitBase, Ready, Span->CommitSize - Ready,
-                      Wanted.Holds, Front, &Span->Backed) == 0;
+  Pages.noteGathered(Ready, Span->Backed);
+  if (Ready == Span->CommitSize ||
+      Pages.extend(Span->CommitBase, Ready, Span->CommitSize - Ready,
+                   Wanted.Holds, Front, &Span->Backed) == 0)
+    return true;
+  Pages.forget(Ready, Span->Backed);
+  return false;
 }
 
 // Backs what follows the first From bytes of a block, which have, or will get,
@@ -314,7 +355,7 @@ bool Secondary<Config>::commit(const Wish &Wanted, uptr Front,
 template <typename Config>
 uptr Secondary<Config>::gather(const Wish &Wanted, uptr Front, uptr From,
                                BlockSpan *Span) {
-  if (Wanted.Any || Wanted.Holds.isZero() ||
+  if (Wanted.Any || Wanted.Holds.isZero() || !Pages.hasMappingsLeft() ||
       (Front < Span->CommitSize && Fill != Variant::Memset))
     return From;
   u32 Pieces = 0;
@@ -361,6 +402,11 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   const uptr PageSize = scudo::getPageSizeCached();
   LargeHeader *OldHeader = getLargeHeader(Request.OldBlock);
   BlockSpan &Old = OldHeader->Span;
+  // One that has grown many times by a little is in as many mappings, each of
+  // which takes 4 us to move. A copy makes it one.
+  constexpr uptr MaxFilledMappings = 16;
+  if (Old.Backed.FilledMappings >= MaxFilledMappings)
+    return false;
   const Wish Wanted = getWish(FillContents);
   const uptr OldUser =
       reinterpret_cast<uptr>(Request.OldBlock) + scudo::Chunk::getHeaderSize();

@@ -88,11 +88,26 @@ int protectMemory(uptr Base, uptr Size) {
   return mprotect(pointer(Base), Size, PROT_NONE) == -1 ? errno : 0;
 }
 
-// Before 6.17 the kernel moves one mapping a call, and says EFAULT to a range
-// of several without touching it. Since then it moves them all, but if that
-// fails in the middle does not tell where; so it is one a call for all kernels.
-// All of them unmap the target before they find out that they cannot move: what
-// was reserved there is to be had back at once.
+namespace {
+
+// Asks for a page more than the range, in place: EFAULT says that the range is
+// not one mapping. There is no room for the page, since what follows a range is
+// its guard or the rest of it.
+bool isOneMapping(uptr Base, uptr Size) {
+  const uptr PageSize = scudo::getPageSizeCached();
+  if (mremap(pointer(Base), Size, Size + PageSize, 0) == MAP_FAILED)
+    return errno != EFAULT;
+  munmap(pointer(Base + Size), PageSize);
+  return true;
+}
+
+} // namespace
+
+// Before 6.17 the kernel moves one mapping a call, and to a range of several
+// says EFAULT, after it has unmapped the target: a hole that another thread can
+// be given. Since 6.17 it moves them all, but if that fails in the middle does
+// not tell where. So it is one a call, and where the program has split one of
+// ours (mprotect, madvise, mlock) that is found out before.
 int moveMemory(uptr From, uptr To, uptr Size, uptr First, uptr Each,
                uptr *Moved) {
   ScopedErrno KeepErrno;
@@ -101,16 +116,14 @@ int moveMemory(uptr From, uptr To, uptr Size, uptr First, uptr Each,
   uptr PieceEnd = scudo::Min(First ? First : Each, Size);
   uptr Step = PieceEnd;
   while (*Moved != Size) {
+    while (Step > PageSize && !isOneMapping(From + *Moved, Step))
+      Step = scudo::roundUp(Step / 2, PageSize);
     if (mremap(pointer(From + *Moved), Step, Step,
                MREMAP_MAYMOVE | MREMAP_FIXED,
                pointer(To + *Moved)) == MAP_FAILED) {
       const int Error = errno;
       reserveHole(To + *Moved, Step);
-      // The program has split the mapping (mprotect, madvise, mlock).
-      if (Error != EFAULT || Step == PageSize)
-        return Error;
-      Step = scudo::roundUp(Step / 2, PageSize);
-      continue;
+      return Error;
     }
     *Moved += Step;
     if (*Moved == PieceEnd)

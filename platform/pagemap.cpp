@@ -40,8 +40,8 @@ constexpr u64 CategoryZeroPage = 1 << 5;
 
 // A page read but never written shows the kernel's page of zeros, or a page of
 // the mapped file.
-bool scanRuns(int Fd, uptr *Next, uptr End, PageRun *Runs, u32 MaxRuns,
-              u32 *Count) {
+NOINLINE bool scanRuns(int Fd, uptr *Next, uptr End, PageRun *Runs, u32 MaxRuns,
+                       u32 *Count) {
   ScannedRegion Regions[64];
   ScanArguments A = {};
   A.Size = sizeof(A);
@@ -79,12 +79,12 @@ PageState stateOf(u64 Entry) {
 
 // Reads an entry for each page. The page of zeros counts as written here: that
 // costs a fill that was not needed.
-bool entryRuns(int Fd, uptr *Next, uptr End, PageRun *Runs, u32 MaxRuns,
-               u32 *Count) {
+NOINLINE bool entryRuns(int Fd, uptr *Next, uptr End, PageRun *Runs,
+                        u32 MaxRuns, u32 *Count) {
   const uptr PageSize = scudo::getPageSizeCached();
-  u64 Entries[256];
+  u64 Entries[128];
   const uptr Pages = scudo::Min<uptr>((End - *Next) / PageSize,
-                                      scudo::Min<uptr>(256, MaxRuns * 2));
+                                      scudo::Min<uptr>(128, MaxRuns * 2));
   const off_t Offset = static_cast<off_t>(*Next / PageSize * sizeof(u64));
   ssize_t Got;
   do

@@ -68,8 +68,8 @@ public:
   void close() EXCLUDES(Mutex);
 
 private:
-  // With what is read into, 6 KiB: small enough for any thread's stack.
-  static constexpr u32 MaxRuns = 128;
+  // With what is read into, 3 KiB: small enough for any thread's stack.
+  static constexpr u32 MaxRuns = 64;
 
   // Fills Runs with the runs from *Next on and moves *Next behind what was
   // looked at, at most to End.

@@ -33,16 +33,29 @@ bool hasSeccompFilter() {
   const int Fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
   if (Fd == -1)
     return true;
-  // The file has some 1500 bytes, and the line is in its second half.
-  char Text[4096];
-  const ssize_t Length = read(Fd, Text, sizeof(Text) - 1);
+  // In parts, for threads with small stacks. The parts overlap by more than
+  // what is looked for.
+  constexpr char Wanted[] = "\nSeccomp:\t";
+  constexpr uptr Overlap = sizeof(Wanted);
+  char Text[512];
+  ssize_t Length;
+  bool Found = false;
+  bool Filtered = true;
+  off_t Offset = 0;
+  while (!Found && (Length = pread(Fd, Text, sizeof(Text) - 1, Offset)) > 0) {
+    Text[Length] = '\0';
+    const char *Line = strstr(Text, Wanted);
+    Found = Line && Line + sizeof(Wanted) - 1 != Text + Length;
+    if (Found)
+      Filtered = Line[sizeof(Wanted) - 1] != '0';
+    else if (Length < static_cast<ssize_t>(sizeof(Text)) - 1)
+      Offset += Length; // The end; the next read says so.
+    else
+      Offset += Length - static_cast<ssize_t>(Overlap);
+  }
   close(Fd);
-  if (Length <= 0)
-    return true;
-  Text[Length] = '\0';
-  const char *Line = strstr(Text, "\nSeccomp:\t");
   // Without the line the kernel has no filters.
-  return Line && Line[sizeof("\nSeccomp:\t") - 1] != '0';
+  return Found ? Filtered : Offset == 0;
 }
 
 void writeAll(int Fd, const char *Text, uptr Length) {

@@ -167,10 +167,9 @@ int Backends::commitMemset(uptr Base, uptr Size, const Contents &Holds,
 }
 
 void Backends::forget(uptr Size, const Backing &B) {
-  if (!B.hasWindow())
-    return;
   subtract(ExtraMappings, B.countExtraMappings(Size));
-  Sources.get(B.Source).release(B.Window, Size);
+  if (B.hasWindow())
+    Sources.get(B.Source).release(B.Window, Size);
 }
 
 bool Backends::canHold(const Backing &B, uptr Size, const Contents &Wanted,
@@ -213,24 +212,35 @@ Restored Backends::restore(uptr Base, uptr Size, uptr Unused,
                            bool WasDiscarded, Backing *B) {
   Restored R;
   if (!B->hasWindow()) {
+    const uptr Before = B->countExtraMappings(Size);
     B->Kind = Wanted.isZero() ? Backend::Zero : Backend::Memset;
-    B->setFilled(Wanted.isZero() ? 0 : Size, 1);
+    B->setFilled(Wanted.isZero() ? 0 : Size, scudo::Max(B->FilledMappings, 1U));
     B->Holds = Wanted;
+    noteMappings(B->countExtraMappings(Size), Before);
   }
+  const uptr Start = Base + Unused;
+  const uptr End = Base + Size;
+  uptr Known = scudo::Max(Base + B->FilledBytes, Start);
   if (WasDiscarded) {
     fillDense(Base, B->FilledBytes, Wanted.Pattern);
     R.Filled = B->FilledBytes;
   } else {
-    const uptr Start = Base + Unused;
-    const uptr End = Base + Size;
     // What is expected to be written is not worth a question to the kernel.
-    const uptr FrontEnd = scudo::Max(scudo::Max(Base + B->FilledBytes, Start),
-                                     scudo::Min(Start + ExpectedFront, End));
-    restoreByContents(Start, FrontEnd - Start, Wanted.Pattern, Start, &R);
-    if (FrontEnd != End)
-      restoreByPagemap(WrittenPages, FrontEnd, End - FrontEnd, Wanted.Pattern,
-                       Start, &R);
+    const uptr Expected = scudo::Min(Start + ExpectedFront, End);
+    if (B->FilledBytes > Unused)
+      restoreByContents(Start, Known - Start, Wanted.Pattern, Start,
+                        B->hasWindow() ? CleanPages::Leave : CleanPages::Keep,
+                        &R);
+    if (Expected > Known) {
+      restoreByContents(Known, Expected - Known, Wanted.Pattern, Start,
+                        CleanPages::Leave, &R);
+      Known = Expected;
+    }
   }
+  // Also after a discard: a stray pointer may have written since.
+  if (Known != End)
+    restoreByPagemap(WrittenPages, Known, End - Known, Wanted.Pattern, Start,
+                     &R);
   add(ReusedBlocks[index(B->Kind)], 1);
   add(ReusedBytes[index(B->Kind)], Size);
   if (!Wanted.isZero() || R.Filled)
@@ -240,7 +250,7 @@ Restored Backends::restore(uptr Base, uptr Size, uptr Unused,
 
 Restored Backends::restorePiece(uptr Base, uptr Size, const Contents &Wanted) {
   Restored R;
-  restoreByContents(Base, Size, Wanted.Pattern, Base, &R);
+  restoreByContents(Base, Size, Wanted.Pattern, Base, CleanPages::Keep, &R);
   add(ReusedBytes[index(Backend::Memset)], Size);
   noteFill(R.Filled, Size - R.Filled);
   return R;
@@ -259,6 +269,15 @@ uptr Backends::countEntries(uptr Base, uptr Written, const Backing &B) {
     return Pages;
   const uptr InHuge = scudo::roundDown(FilledEnd, HugePageSize) - FirstHuge;
   return Pages - InHuge / scudo::getPageSizeCached() + InHuge / HugePageSize;
+}
+
+void Backends::noteGathered(uptr Size, const Backing &B) {
+  noteMappings(B.countExtraMappings(Size), 0);
+  reuse(0, B);
+}
+
+bool Backends::hasMappingsLeft() const {
+  return atomic_load_relaxed(&ExtraMappings) < MaxWindowMappings;
 }
 
 void Backends::reuse(uptr Size, const Backing &B) {

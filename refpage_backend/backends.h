@@ -56,6 +56,11 @@ public:
   // over.
   Restored restorePiece(uptr Base, uptr Size, const Contents &Wanted);
 
+  // Counts a block whose first Size bytes are pieces of others.
+  void noteGathered(uptr Size, const Backing &B);
+  // Whether blocks may take mappings beyond one each.
+  bool hasMappingsLeft() const;
+
   // A range of Size bytes is cut in two, of which the first gets FrontSize
   // bytes, and the second what is behind a gap of GapSize bytes, which the
   // caller protects or unmaps. *B is the backing of the whole, and becomes that

@@ -64,7 +64,7 @@ struct Backing {
   // The mappings that a block of Size bytes takes beyond one.
   uptr countExtraMappings(uptr Size) const {
     if (!hasWindow())
-      return 0;
+      return FilledMappings ? FilledMappings - 1 : 0;
     const uptr Viewed = Size - FilledBytes;
     const uptr Others = Viewed > FirstView ? Viewed - FirstView : 0;
     const uptr All = FilledMappings + (Viewed ? 1 : 0) +

@@ -24,8 +24,12 @@ void Backends::split(uptr Size, uptr FrontSize, uptr GapSize, Backing *B,
   *Front = Whole;
   Front->setFilled(scudo::Min(Whole.FilledBytes, FrontSize),
                    Whole.FilledMappings);
-  if (!Whole.hasWindow())
+  if (!Whole.hasWindow()) {
+    noteMappings(Front->countExtraMappings(FrontSize) +
+                     B->countExtraMappings(Size - Cut),
+                 Whole.countExtraMappings(Size));
     return;
+  }
   Source &From = Sources.get(Whole.Source);
   uptr Lost = GapSize;
   // Of several mappings some may be views that are looked at like filled
@@ -47,7 +51,7 @@ Backing Backends::planMove(const Backing &Old, uptr Cut, uptr Head,
   Backing New = Old.withoutFront(Cut);
   const uptr Size = Head + Moved;
   if (New.Kind == Backend::Memset)
-    New.setFilled(Size, 1);
+    New.setFilled(Size, New.FilledMappings + 1);
   else if (New.hasWindow())
     New.setFilled(scudo::Min(New.FilledBytes + Head, Size),
                   New.FilledMappings + 1);
@@ -103,9 +107,9 @@ int Backends::move(uptr From, uptr To, uptr Size, const Backing &FromBacking,
 
 void Backends::finishMove(uptr OldSize, Backing *Old, uptr MovedSize,
                           const Backing &Moved) {
+  noteMappings(Moved.countExtraMappings(MovedSize),
+               Old->countExtraMappings(OldSize));
   if (Old->hasWindow()) {
-    noteMappings(Moved.countExtraMappings(MovedSize),
-                 Old->countExtraMappings(OldSize));
     Sources.get(Old->Source)
         .noteResize(static_cast<sptr>(MovedSize) - static_cast<sptr>(OldSize));
   }
@@ -138,9 +142,9 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
     New.Kind = Backend::Memset;
   if (Error)
     return Error;
+  noteMappings(New.countExtraMappings(Size + Added),
+               B->countExtraMappings(Size));
   if (New.hasWindow()) {
-    noteMappings(New.countExtraMappings(Size + Added),
-                 B->countExtraMappings(Size));
     // A window that the block has not viewed before knows of its new views.
     Sources.get(New.Source)
         .noteResize(static_cast<sptr>(B->hasWindow() ? Added : Size + Filled));

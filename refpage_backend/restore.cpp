@@ -24,13 +24,15 @@ void dropOrFill(uptr Base, uptr Size, u64 Pattern, uptr Start, Restored *R) {
 } // namespace
 
 void restoreByContents(uptr Base, uptr Size, u64 Pattern, uptr Start,
-                       Restored *R) {
+                       CleanPages Clean, Restored *R) {
   const uptr PageSize = scudo::getPageSizeCached();
   const uptr End = Base + Size;
   uptr Written = Base;
   for (uptr Page = Base; Page != End; Page += PageSize) {
     if (!holdsPattern(Page, PageSize, Pattern))
       continue;
+    if (Clean == CleanPages::Keep)
+      *reinterpret_cast<volatile u64 *>(Page) = Pattern;
     if (Page != Written)
       fill(Written, Page - Written, Pattern, Start, R);
     Written = Page + PageSize;
@@ -53,7 +55,8 @@ void restoreByPagemap(Pagemap &Pages, uptr Base, uptr Size, u64 Pattern,
           dropOrFill(Run.Base, Run.Size, Pattern, Start, R);
         } else {
           Resident += Run.Size;
-          restoreByContents(Run.Base, Run.Size, Pattern, Start, R);
+          restoreByContents(Run.Base, Run.Size, Pattern, Start,
+                            CleanPages::Leave, R);
         }
         return true;
       });

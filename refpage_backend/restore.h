@@ -25,9 +25,14 @@ struct Restored {
 // left alone. That is found by reading it, at the price of a fill at worst; a
 // page that was written is known by its first bytes.
 
+// A page of anonymous memory that holds the pattern must go on holding it: if
+// the program has lent it to the kernel (MADV_FREE), which may take it at any
+// time, that is ended by a write of what it holds.
+enum class CleanPages : u8 { Leave, Keep };
+
 // For pages that are resident, or will be written anyway.
 void restoreByContents(uptr Base, uptr Size, u64 Pattern, uptr Start,
-                       Restored *R);
+                       CleanPages Clean, Restored *R);
 
 // For a range whose clean pages hold Pattern already: a view of a window with
 // that pattern, or anonymous memory and the pattern is 0. Looks at the pages

@@ -135,6 +135,9 @@ int __real_munmap(void *Address, size_t Size);
 // As the kernel does it: the target is unmapped first.
 void *__real_mremap(void *Old, size_t OldSize, size_t NewSize, int Flags, ...);
 void *__wrap_mremap(void *Old, size_t OldSize, size_t NewSize, int Flags, ...) {
+  // The question whether the range is one mapping.
+  if (!(Flags & MREMAP_FIXED))
+    return __real_mremap(Old, OldSize, NewSize, Flags);
   va_list Arguments;
   va_start(Arguments, Flags);
   void *New = va_arg(Arguments, void *);

@@ -290,26 +290,6 @@ TEST_F(CutBlocksDeathTest, ThePartsLieBetweenGuardPages) {
   }
 }
 
-// Of a block that is not kept inaccessible.
-TEST_F(ReuseDeathTest, ThePartsOfASmallBlockLieBetweenGuardPages) {
-  char *Whole = mallocOrFail(2 * MiB - Page);
-  memset(Whole, 1, 2 * MiB - Page);
-  free(Whole);
-  char *Back = mallocOrFail(700 * KiB);
-  char *Front = mallocOrFail(900 * KiB);
-  ASSERT_GT(Back, Whole);
-  ASSERT_LT(Front, Back);
-  ASSERT_GT(Front, Whole - Page);
-  char *BackHeader = reinterpret_cast<char *>(
-      (reinterpret_cast<uintptr_t>(Back) - 256) / Page * Page);
-  EXPECT_EXIT(poke(BackHeader - 1), testing::KilledBySignal(SIGSEGV), "");
-  EXPECT_EXIT(poke(Front + 900 * KiB), testing::KilledBySignal(SIGSEGV), "");
-  expectPattern(Front, 0, 900 * KiB);
-  expectPattern(Back, 0, 700 * KiB);
-  free(Front);
-  free(Back);
-}
-
 TEST_F(CutBlocksTest, TheyCanBeUsedAgainAndAgain) {
   for (int Round = 0; Round != 5; Round++) {
     for (Part &P : Parts) {

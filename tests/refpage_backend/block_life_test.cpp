@@ -31,6 +31,9 @@ extern "C" {
 
 void *__real_mremap(void *Old, size_t OldSize, size_t NewSize, int Flags, ...);
 void *__wrap_mremap(void *Old, size_t OldSize, size_t NewSize, int Flags, ...) {
+  // The question whether the range is one mapping.
+  if (!(Flags & MREMAP_FIXED))
+    return __real_mremap(Old, OldSize, NewSize, Flags);
   va_list Arguments;
   va_start(Arguments, Flags);
   void *New = va_arg(Arguments, void *);
