@@ -33,7 +33,8 @@ bool hasSeccompFilter() {
   const int Fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
   if (Fd == -1)
     return true;
-  // The file has some 1500 bytes, and the line is in its second half.
+  // The file has some 1500 bytes, more if the process is in many groups; the
+  // line is in its second half.
   char Text[4096];
   const ssize_t Length = read(Fd, Text, sizeof(Text) - 1);
   close(Fd);
@@ -41,8 +42,9 @@ bool hasSeccompFilter() {
     return true;
   Text[Length] = '\0';
   const char *Line = strstr(Text, "\nSeccomp:\t");
-  // Without the line the kernel has no filters.
-  return Line && Line[sizeof("\nSeccomp:\t") - 1] != '0';
+  // Without the line the kernel has no filters, if that was all of the file.
+  return Line ? Line[sizeof("\nSeccomp:\t") - 1] != '0'
+              : Length == sizeof(Text) - 1;
 }
 
 void writeAll(int Fd, const char *Text, uptr Length) {
