@@ -47,7 +47,7 @@ int reserveMemory(uptr Size, uptr *Base) {
 }
 
 int reserveAligned(uptr Size, uptr Alignment, uptr Offset, uptr *Base) {
-  uptr Start;
+  uptr Start = 0;
   if (const int Error = reserveMemory(Size + Alignment, &Start))
     return Error;
   const uptr End = Start + Size + Alignment;
