@@ -36,6 +36,11 @@ namespace {
       expectZeros(Ptr, Size);
       free(Ptr);
     }
+    // Sparse, so that the kernel is asked for what was written.
+    char *Ptr = static_cast<char *>(malloc(7 * MiB));
+    expectPattern(Ptr, 0, 7 * MiB);
+    memset(Ptr + 5 * MiB, 1, 100);
+    free(Ptr);
   }
   _exit(testing::Test::HasFailure() ? 2 : 0);
 }
