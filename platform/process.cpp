@@ -33,29 +33,31 @@ bool hasSeccompFilter() {
   const int Fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
   if (Fd == -1)
     return true;
-  // In parts, for threads with small stacks. The parts overlap by more than
-  // what is looked for.
+  // The file has some 1500 bytes. It is read in parts, for threads with small
+  // stacks; the end of each is kept, in case the line begins in it.
   constexpr char Wanted[] = "\nSeccomp:\t";
-  constexpr uptr Overlap = sizeof(Wanted);
+  constexpr uptr WantedLength = sizeof(Wanted) - 1;
   char Text[512];
-  ssize_t Length;
-  bool Found = false;
-  bool Filtered = true;
-  off_t Offset = 0;
-  while (!Found && (Length = pread(Fd, Text, sizeof(Text) - 1, Offset)) > 0) {
-    Text[Length] = '\0';
+  uptr Kept = 0;
+  bool AnyText = false;
+  char Mode = '0'; // Without the line the kernel has no filters.
+  for (;;) {
+    const ssize_t Length = read(Fd, Text + Kept, sizeof(Text) - 1 - Kept);
+    if (Length <= 0)
+      break;
+    AnyText = true;
+    const uptr End = Kept + static_cast<uptr>(Length);
+    Text[End] = '\0';
     const char *Line = strstr(Text, Wanted);
-    Found = Line && Line + sizeof(Wanted) - 1 != Text + Length;
-    if (Found)
-      Filtered = Line[sizeof(Wanted) - 1] != '0';
-    else if (Length < static_cast<ssize_t>(sizeof(Text)) - 1)
-      Offset += Length; // The end; the next read says so.
-    else
-      Offset += Length - static_cast<ssize_t>(Overlap);
+    if (Line && Line[WantedLength]) {
+      Mode = Line[WantedLength];
+      break;
+    }
+    Kept = scudo::Min(End, WantedLength);
+    memmove(Text, Text + End - Kept, Kept);
   }
   close(Fd);
-  // Without the line the kernel has no filters.
-  return Found ? Filtered : Offset == 0;
+  return !AnyText || Mode != '0';
 }
 
 void writeAll(int Fd, const char *Text, uptr Length) {

@@ -68,7 +68,7 @@ TEST_F(DensityModelTest, LearnsABlockThatIsWrittenWhole) {
 
 TEST_F(DensityModelTest, ALargeFrontNeedsMoreEvidence) {
   constexpr uptr Large = 32UL << 20;
-  for (int I = 0; I != 7; I++)
+  for (int I = 0; I != 3; I++)
     live(Large, Large);
   EXPECT_EQ(Model.getExpectedFront(Large), 0U);
   live(Large, Large);
@@ -137,8 +137,8 @@ TEST_F(DensityModelTest, LearnsALongerFrontInTime) {
   for (int I = 0; I != 4; I++)
     live(Size, Size / 8);
   for (int I = 0; I != 400; I++)
-    live(Size, Size / 2);
-  EXPECT_EQ(getFront(Size), Size / 2);
+    live(Size, Size / 4);
+  EXPECT_EQ(getFront(Size), Size / 4);
 }
 
 TEST_F(DensityModelTest, SizesAreLearntApart) {
@@ -181,12 +181,33 @@ TEST_F(LearnTest, WhatIsKnownIsKnownEachTime) {
 }
 
 TEST_F(LearnTest, TheLeastFrontOfARoundCounts) {
-  learn(2, Size, 400 * Page, 400 * Page);
-  learn(1, Size, 400 * Page, 100 * Page);
+  learn(2, Size, 200 * Page, 200 * Page);
+  learn(1, Size, 200 * Page, 100 * Page);
   EXPECT_EQ(Model.getKnownFront(Size), 100 * Page);
   // A round later it is forgotten.
-  learn(20, Size, 400 * Page, 400 * Page);
-  EXPECT_EQ(Model.getKnownFront(Size), 400 * Page);
+  learn(20, Size, 200 * Page, 200 * Page);
+  EXPECT_EQ(Model.getKnownFront(Size), 200 * Page);
+}
+
+TEST_F(LearnTest, AHugePageThatIsHalfUsedIsTakenWhole) {
+  learn(2, Size, 255 * Page, 255 * Page);
+  EXPECT_EQ(Model.getKnownFront(Size), 255 * Page);
+  DensityModel Other;
+  for (int I = 0; I != 2; I++)
+    Other.learn(Size, 256 * Page, 256 * Page);
+  EXPECT_EQ(Other.getKnownFront(Size), 512 * Page);
+}
+
+TEST_F(LearnTest, WhereAllWereWrittenWholeANewSizeIsTakenToBe) {
+  learn(7, Size, Size, Size);
+  EXPECT_EQ(Model.getKnownFront(2 * Size), 0U);
+  learn(1, Size, Size, Size);
+  EXPECT_EQ(Model.getKnownFront(2 * Size), 2 * Size);
+  // But none that is much larger, nor one known to be otherwise.
+  EXPECT_EQ(Model.getKnownFront(3 * Size), 0U);
+  learn(1, 2 * Size, Page, Page);
+  EXPECT_EQ(Model.getKnownFront(2 * Size), 0U);
+  EXPECT_EQ(Model.getKnownFront(Size * 3 / 2), 0U);
 }
 
 TEST_F(LearnTest, AShortFrontIsNotWorthIt) {
@@ -215,7 +236,7 @@ TEST_F(LearnTest, HugeBlocksNeedAGreaterShareAndMoreEvidence) {
   learn(20, Large, Large * 2 / 3, 0);
   EXPECT_EQ(Model.getKnownFront(Large), 0U);
   DensityModel Other;
-  for (int I = 0; I != 7; I++)
+  for (int I = 0; I != 3; I++)
     Other.learn(Large, Large * 4 / 5, 0);
   EXPECT_EQ(Other.getKnownFront(Large), 0U);
   Other.learn(Large, Large * 4 / 5, 0);
@@ -255,7 +276,7 @@ TEST_F(LearnTest, StatsSayWhatIsExpected) {
       "refpage:   blocks from 4096 KiB on: looked at 2, 100 % of the bytes "
       "written; filled at once\n"
       "refpage:   blocks from 8192 KiB on: looked at 2, 25 % of the bytes "
-      "written; the first 1024 KiB filled at once\n"
+      "written; the first 2048 KiB filled at once\n"
       "refpage:   blocks from 16384 KiB on: looked at 2, 0 % of the bytes "
       "written; as reference pages\n");
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <new>
 #include <signal.h>
+#include <string>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -336,6 +337,24 @@ TEST_F(ReallocTest, NothingIsLeftBehind) {
     EXPECT_LT(getVirtualBytes(), BytesBefore + MiB);
     EXPECT_LT(mallinfo2().uordblks, AllocatedBefore + MiB);
   }
+}
+
+// Moved, cut and freed in any order, blocks give all of their share of mappings
+// back: windows serve as before.
+TEST_F(ReallocTest, ManyMovesUseUpNoMappings) {
+  for (int Round = 0; Round != 6000; Round++) {
+    const size_t Shift = static_cast<size_t>(Round % 7) * 100 * KiB;
+    char *Ptr = make(Maker::Malloc, MiB + Shift);
+    poke(Ptr);
+    Ptr = static_cast<char *>(realloc(Ptr, 2 * MiB + 3 * Shift));
+    ASSERT_NE(Ptr, nullptr);
+    free(Ptr);
+    free(realloc(calloc(1, 700 * KiB), MiB));
+  }
+  testing::internal::CaptureStderr();
+  malloc_stats();
+  const std::string Text = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(Text.find("share of mappings"), std::string::npos) << Text;
 }
 
 TEST_F(ReallocTest, SuccessKeepsErrno) {

@@ -26,11 +26,21 @@ namespace {
         _exit(1);
       expectPattern(Ptr, 0, Size);
       memset(Ptr, 1, Size);
+      Ptr = realloc(Ptr, 2 * Size);
+      if (!Ptr)
+        _exit(1);
+      EXPECT_EQ(findNotPattern(Ptr, 0, Size, 0x0101010101010101), -1);
+      expectPattern(Ptr, Size, 2 * Size);
       free(Ptr);
       Ptr = calloc(1, Size);
       expectZeros(Ptr, Size);
       free(Ptr);
     }
+    // Sparse, so that the kernel is asked for what was written.
+    char *Ptr = static_cast<char *>(malloc(7 * MiB));
+    expectPattern(Ptr, 0, 7 * MiB);
+    memset(Ptr + 5 * MiB, 1, 100);
+    free(Ptr);
   }
   _exit(testing::Test::HasFailure() ? 2 : 0);
 }
@@ -73,9 +83,9 @@ TEST_F(SeccompDeathTest, TheFallbackSaysWhy) {
 }
 
 TEST_F(SeccompDeathTest, EachCallOfTheWindowPathForbidden) {
-  for (long Call :
-       {SYS_ftruncate, SYS_pwritev, SYS_fcntl, SYS_openat, SYS_pread64,
-        SYS_madvise, SYS_newfstatat, SYS_fstat, SYS_prlimit64}) {
+  for (long Call : {SYS_ftruncate, SYS_pwritev, SYS_fcntl, SYS_openat,
+                    SYS_pread64, SYS_madvise, SYS_newfstatat, SYS_fstat,
+                    SYS_prlimit64, SYS_mremap, SYS_ioctl}) {
     EXPECT_EXIT(
         {
           installFilter({Call}, failWith(EPERM));
@@ -94,6 +104,17 @@ TEST_F(SeccompDeathTest, NoUnknownSystemCallIsIssued) {
         for (long Call = 449; Call != 600; Call++)
           Calls.push_back(Call);
         installFilter(Calls, SECCOMP_RET_KILL_PROCESS);
+        useHeapAndExit();
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+// Filters know ioctl() by its commands, and may kill for those they do not
+// know.
+TEST_F(SeccompDeathTest, NoIoctlIsIssuedUnderAFilter) {
+  EXPECT_EXIT(
+      {
+        installFilter({SYS_ioctl}, SECCOMP_RET_KILL_PROCESS);
         useHeapAndExit();
       },
       testing::ExitedWithCode(0), "");

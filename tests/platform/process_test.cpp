@@ -2,13 +2,22 @@
 
 #include "platform/process.h"
 
+#include "tests/support/child.h"
+#include "tests/support/seccomp.h"
+
 #include "gtest/gtest.h"
 
+#include <grp.h>
+#include <linux/seccomp.h>
 #include <string.h>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+#include <vector>
 
 using namespace refpage;
+using namespace refpage_test;
 
 namespace {
 
@@ -75,6 +84,39 @@ TEST(ProcessTest, TrustedEnvIsTheEnvironment) {
 TEST(ProcessTest, KnowsItsName) {
   EXPECT_EQ(strncmp(getProcessName().Text, "process_test", 12), 0);
   EXPECT_EQ(getProcessId(), getpid());
+}
+
+constexpr unsigned MaxSeconds = 20;
+
+TEST(SeccompFilterTest, IsSeen) {
+  runInChild(MaxSeconds, [] {
+    // Whoever runs the tests may have one.
+    EXPECT_EQ(hasSeccompFilter(), prctl(PR_GET_SECCOMP) != 0);
+    installFilter({}, SECCOMP_RET_ALLOW);
+    EXPECT_TRUE(hasSeccompFilter());
+  });
+}
+
+// The file that tells lists the groups first.
+TEST(SeccompFilterTest, IsSeenBehindManyGroups) {
+  runInChild(MaxSeconds, [] {
+    std::vector<gid_t> Groups(2000);
+    for (size_t I = 0; I != Groups.size(); I++)
+      Groups[I] = static_cast<gid_t>(100000 + I);
+    if (setgroups(Groups.size(), Groups.data()) != 0)
+      return; // No right to.
+    installFilter({}, SECCOMP_RET_ALLOW);
+    EXPECT_TRUE(hasSeccompFilter());
+  });
+}
+
+// Then nobody knows.
+TEST(SeccompFilterTest, IsSuspectedWhereItCannotBeSeen) {
+  runInChild(MaxSeconds, [] {
+    const rlimit None = {};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &None), 0);
+    EXPECT_TRUE(hasSeccompFilter());
+  });
 }
 
 } // namespace
