@@ -2,9 +2,9 @@
 
 #include "platform/mapping.h"
 
+#include "platform/parked_fd.h"
 #include "platform/scoped_errno.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -159,13 +159,12 @@ void adviseHugePages(uptr Base, uptr Size) {
 
 bool allowsHugePages() {
   ScopedErrno KeepErrno;
-  const int Fd =
-      open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
-  if (Fd == -1)
+  KeptFile Enabled;
+  if (openParked("/sys/kernel/mm/transparent_hugepage/enabled", &Enabled) != 0)
     return false;
   char Text[64];
-  const ssize_t Length = read(Fd, Text, sizeof(Text) - 1);
-  close(Fd);
+  const ssize_t Length = read(Enabled.Fd, Text, sizeof(Text) - 1);
+  giveUp(&Enabled);
   if (Length <= 0)
     return false;
   Text[Length] = '\0';

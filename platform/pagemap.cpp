@@ -5,7 +5,6 @@
 #include "platform/process.h"
 #include "platform/scoped_errno.h"
 
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -122,13 +121,8 @@ bool Pagemap::getFile(KeptFile *Result) {
     giveUp(&File);
     if (!Forks.arm())
       return false;
-    const int NewFd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (NewFd == -1)
+    if (openParked("/proc/self/pagemap", &File) != 0)
       return false;
-    if (parkFd(NewFd, &File.Fd, &File.Identity) != 0) {
-      File.Fd = -1;
-      return false;
-    }
     scudo::atomic_store_relaxed(&MayScan, hasSeccompFilter() ? 0 : 1);
   }
   *Result = File;

@@ -73,6 +73,17 @@ void closeIfSame(int Fd, const FileIdentity &Identity) {
     close(Fd);
 }
 
+int openParked(const char *Path, KeptFile *File) {
+  ScopedErrno KeepErrno;
+  const int Fd = open(Path, O_RDONLY | O_CLOEXEC);
+  if (Fd == -1)
+    return errno;
+  const int Error = parkFd(Fd, &File->Fd, &File->Identity);
+  if (Error)
+    *File = KeptFile();
+  return Error;
+}
+
 void giveUp(KeptFile *File) {
   closeIfSame(File->Fd, File->Identity);
   *File = KeptFile();

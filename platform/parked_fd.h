@@ -38,6 +38,9 @@ struct KeptFile {
 // which programs write to unseen.
 int parkFd(int Fd, int *ParkedFd, FileIdentity *Identity);
 
+// Opens a file for reading and parks it. Returns 0 or an errno.
+int openParked(const char *Path, KeptFile *File);
+
 // Like parkFd(), but leaves Fd open.
 int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity);
 

@@ -4,7 +4,6 @@
 
 #include "platform/scoped_errno.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -30,8 +29,8 @@ ProcessName getProcessName() {
 
 bool hasSeccompFilter() {
   ScopedErrno KeepErrno;
-  const int Fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-  if (Fd == -1)
+  KeptFile Status;
+  if (openParked("/proc/self/status", &Status) != 0)
     return true;
   // The file has some 1500 bytes. It is read in parts, for threads with small
   // stacks; the end of each is kept, in case the line begins in it.
@@ -42,7 +41,7 @@ bool hasSeccompFilter() {
   bool AnyText = false;
   char Mode = '0'; // Without the line the kernel has no filters.
   for (;;) {
-    const ssize_t Length = read(Fd, Text + Kept, sizeof(Text) - 1 - Kept);
+    const ssize_t Length = read(Status.Fd, Text + Kept, sizeof(Text) - 1 - Kept);
     if (Length <= 0)
       break;
     AnyText = true;
@@ -56,7 +55,7 @@ bool hasSeccompFilter() {
     Kept = scudo::Min(End, WantedLength);
     memmove(Text, Text + End - Kept, Kept);
   }
-  close(Fd);
+  giveUp(&Status);
   return !AnyText || Mode != '0';
 }
 
