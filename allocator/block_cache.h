@@ -144,20 +144,21 @@ public:
   // reserved address space, from its start on: as much as there is. Calls
   // Use(Span, Address, Bytes) for each piece once it is there, readable and
   // writable but holding what it held; Span is the entry's before. Returns the
-  // bytes moved.
+  // bytes moved, and in *Mappings how many mappings they are.
   template <typename F, typename G>
-  uptr gather(uptr To, uptr Size, F Accept, Backends &Pages, G Use)
-      EXCLUDES(Mutex) {
-    // Each piece costs some 10 us, and a mapping of the new block for as long
-    // as it lives.
-    constexpr u32 MaxPieces = 4;
+  uptr gather(uptr To, uptr Size, F Accept, Backends &Pages, G Use,
+              u32 *Mappings) EXCLUDES(Mutex) {
+    // Each mapping costs some 10 us now, and 4 us whenever the block is moved:
+    // without a limit blocks would end as crumbs.
+    constexpr u32 MaxMappings = 16;
+    *Mappings = 0;
     uptr Done = 0;
-    for (u32 Piece = 0; Piece != MaxPieces && Size - Done >= MinPiece;
-         Piece++) {
+    while (*Mappings < MaxMappings && Size - Done >= MinPiece) {
       Entry E;
       {
         scudo::ScopedLock L(Mutex);
-        const u32 Best = findPiece(Size - Done, Accept);
+        const u32 Best =
+            findPiece(Size - Done, MaxMappings - *Mappings, Accept);
         if (Best == ArraySize)
           break;
         E = take(Best);
@@ -167,8 +168,10 @@ public:
       }
       const BlockSpan Whole = E.Span;
       const uptr Bytes = scudo::Min(Whole.CommitSize, Size - Done);
-      if (!E.moveOut(To + Done, Bytes, MinPiece, Pages))
+      u32 PieceMappings;
+      if (!E.moveOut(To + Done, Bytes, MinPiece, Pages, &PieceMappings))
         break;
+      *Mappings += PieceMappings;
       if (E.exists() && !putBack(E))
         E.drop(Pages);
       Use(Whole, To + Done, Bytes);
@@ -440,18 +443,16 @@ private:
   }
 
   static constexpr uptr MinPiece = 512UL << 10;
-  // A block of more was put together itself. It is used again as it is: else
-  // blocks would end as crumbs.
-  static constexpr u32 MaxPieceMappings = 2;
 
   // The smallest that is enough, or else the largest.
-  template <typename F> u32 findPiece(uptr Size, F Accept) REQUIRES(Mutex) {
+  template <typename F>
+  u32 findPiece(uptr Size, u32 MostMappings, F Accept) REQUIRES(Mutex) {
     u32 Best = ArraySize;
     for (u32 I = 0; I != HighWater; I++) {
       const BlockSpan &Span = Entries[I].Span;
       if (!Span.CommitBase || Span.CommitSize < MinPiece ||
           Entries[I].WasDiscarded || !Accept(Span) ||
-          Span.Backed.FilledMappings > MaxPieceMappings)
+          Span.Backed.FilledMappings > MostMappings)
         continue;
       if (Best == ArraySize) {
         Best = I;

@@ -91,7 +91,8 @@ bool KeptBlock::cut(uptr Size, Backends &Pages, KeptBlock *Rest) {
   return true;
 }
 
-bool KeptBlock::moveOut(uptr To, uptr Size, uptr LeastRest, Backends &Pages) {
+bool KeptBlock::moveOut(uptr To, uptr Size, uptr LeastRest, Backends &Pages,
+                        u32 *Mappings) {
   const uptr PageSize = scudo::getPageSizeCached();
   const uptr From = Span.commitEnd() - Size;
   if (commitReserved(From, Size) != 0) {
@@ -99,7 +100,7 @@ bool KeptBlock::moveOut(uptr To, uptr Size, uptr LeastRest, Backends &Pages) {
     return false;
   }
   uptr Moved;
-  if (moveMemory(From, To, Size, 0, Size, &Moved) != 0) {
+  if (moveMemory(From, To, Size, 0, Size, &Moved, Mappings) != 0) {
     // Nothing of what it held may stay where a block is to be made.
     if (Moved && mapAnonymousOver(To, Moved) != 0)
       scudo::reportOutOfMemory(Moved);
@@ -121,7 +122,7 @@ bool KeptBlock::moveOut(uptr To, uptr Size, uptr LeastRest, Backends &Pages) {
   unmapMemory(From + Size, MapEnd - From - Size);
   Span.MapSize = From - Span.MapBase;
   Span.CommitSize = Left - PageSize;
-  Span.Backed.setFilled(Span.CommitSize, Span.Backed.FilledMappings);
+  Pages.noteShortened(Span.CommitSize, *Mappings, &Span.Backed);
   Span.IsPart = true;
   return true;
 }

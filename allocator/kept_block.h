@@ -42,8 +42,9 @@ struct KeptBlock {
   // Moves its last Size bytes to reserved address space at To, readable and
   // writable, and shortens the block by them and a guard page; by all if less
   // than LeastRest would be left. Only of anonymous memory. Returns whether it
-  // did: there is nothing of it at To otherwise.
-  bool moveOut(uptr To, uptr Size, uptr LeastRest, Backends &Pages);
+  // did, and the mappings there: there is nothing of it at To otherwise.
+  bool moveOut(uptr To, uptr Size, uptr LeastRest, Backends &Pages,
+               u32 *Mappings);
 
   // Gives all of it back.
   void drop(Backends &Pages);

@@ -358,7 +358,7 @@ uptr Secondary<Config>::gather(const Wish &Wanted, uptr Front, uptr From,
   if (Wanted.Any || Wanted.Holds.isZero() || !Pages.hasMappingsLeft() ||
       (Front < Span->CommitSize && Fill != Variant::Memset))
     return From;
-  u32 Pieces = 0;
+  u32 Pieces;
   const uptr Bytes = Cache.gather(
       Span->CommitBase + From, Span->CommitSize - From,
       [](const BlockSpan &Kept) { return Kept.Backed.Kind == Backend::Memset; },
@@ -367,8 +367,8 @@ uptr Secondary<Config>::gather(const Wish &Wanted, uptr Front, uptr From,
         const Restored R = Pages.restorePiece(Base, Size, Wanted.Holds);
         if (Size == Whole.CommitSize && !Whole.IsPart)
           Density.learn(Size, R.Filled, R.Front);
-        Pieces++;
-      });
+      },
+      &Pieces);
   if (Bytes == 0)
     return From;
   Backing &B = Span->Backed;
@@ -402,12 +402,15 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   const uptr PageSize = scudo::getPageSizeCached();
   LargeHeader *OldHeader = getLargeHeader(Request.OldBlock);
   BlockSpan &Old = OldHeader->Span;
-  // One that has grown many times by a little is in as many mappings, each of
-  // which takes 4 us to move. A copy makes it one.
-  constexpr uptr MaxFilledMappings = 16;
-  if (Old.Backed.FilledMappings >= MaxFilledMappings)
-    return false;
   const Wish Wanted = getWish(FillContents);
+  // One that has grown many times by a little is in as many mappings, each of
+  // which takes 4 us to move; to copy takes 1.6 us a page, and makes it one.
+  constexpr uptr MaxFilledMappings = 256;
+  constexpr uptr PagesAMapping = 4;
+  if (Old.Backed.FilledMappings >=
+      scudo::Min(MaxFilledMappings,
+                 Old.CommitSize / scudo::getPageSizeCached() / PagesAMapping))
+    return false;
   const uptr OldUser =
       reinterpret_cast<uptr>(Request.OldBlock) + scudo::Chunk::getHeaderSize();
   const uptr OldBase =

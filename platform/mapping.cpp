@@ -101,6 +101,20 @@ bool isOneMapping(uptr Base, uptr Size) {
   return true;
 }
 
+// How much from Base on, at most Size, is one mapping.
+uptr getMappingSize(uptr Base, uptr Size) {
+  const uptr PageSize = scudo::getPageSizeCached();
+  if (isOneMapping(Base, Size))
+    return Size;
+  uptr Least = 1;
+  uptr TooMany = Size / PageSize;
+  while (TooMany - Least > 1) {
+    const uptr Middle = Least + (TooMany - Least) / 2;
+    (isOneMapping(Base, Middle * PageSize) ? Least : TooMany) = Middle;
+  }
+  return Least * PageSize;
+}
+
 } // namespace
 
 // Before 6.17 the kernel moves one mapping a call, and to a range of several
@@ -109,15 +123,13 @@ bool isOneMapping(uptr Base, uptr Size) {
 // not tell where. So it is one a call, and where the program has split one of
 // ours (mprotect, madvise, mlock) that is found out before.
 int moveMemory(uptr From, uptr To, uptr Size, uptr First, uptr Each,
-               uptr *Moved) {
+               uptr *Moved, u32 *Mappings) {
   ScopedErrno KeepErrno;
-  const uptr PageSize = scudo::getPageSizeCached();
   *Moved = 0;
+  *Mappings = 0;
   uptr PieceEnd = scudo::Min(First ? First : Each, Size);
-  uptr Step = PieceEnd;
   while (*Moved != Size) {
-    while (Step > PageSize && !isOneMapping(From + *Moved, Step))
-      Step = scudo::roundUp(Step / 2, PageSize);
+    const uptr Step = getMappingSize(From + *Moved, PieceEnd - *Moved);
     if (mremap(pointer(From + *Moved), Step, Step,
                MREMAP_MAYMOVE | MREMAP_FIXED,
                pointer(To + *Moved)) == MAP_FAILED) {
@@ -126,9 +138,9 @@ int moveMemory(uptr From, uptr To, uptr Size, uptr First, uptr Each,
       return Error;
     }
     *Moved += Step;
+    ++*Mappings;
     if (*Moved == PieceEnd)
       PieceEnd = *Moved + scudo::Min(Each, Size - *Moved);
-    Step = PieceEnd - *Moved;
   }
   return 0;
 }

@@ -41,7 +41,8 @@ bool hasSeccompFilter() {
   bool AnyText = false;
   char Mode = '0'; // Without the line the kernel has no filters.
   for (;;) {
-    const ssize_t Length = read(Status.Fd, Text + Kept, sizeof(Text) - 1 - Kept);
+    const ssize_t Length =
+        read(Status.Fd, Text + Kept, sizeof(Text) - 1 - Kept);
     if (Length <= 0)
       break;
     AnyText = true;

@@ -271,6 +271,13 @@ uptr Backends::countEntries(uptr Base, uptr Written, const Backing &B) {
   return Pages - InHuge / scudo::getPageSizeCached() + InHuge / HugePageSize;
 }
 
+void Backends::noteShortened(uptr Size, u32 LostMappings, Backing *B) {
+  const uptr Before = B->countExtraMappings(Size);
+  const u32 Had = B->FilledMappings;
+  B->setFilled(Size, Had > LostMappings ? Had - LostMappings + 1 : 1);
+  noteMappings(B->countExtraMappings(Size), Before);
+}
+
 void Backends::noteGathered(uptr Size, const Backing &B) {
   noteMappings(B.countExtraMappings(Size), 0);
   reuse(0, B);

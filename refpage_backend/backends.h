@@ -56,6 +56,9 @@ public:
   // over.
   Restored restorePiece(uptr Base, uptr Size, const Contents &Wanted);
 
+  // Counts that a filled block has lost all but Size bytes, and with them so
+  // many of its mappings, one of them perhaps in part.
+  void noteShortened(uptr Size, u32 LostMappings, Backing *B);
   // Counts a block whose first Size bytes are pieces of others.
   void noteGathered(uptr Size, const Backing &B);
   // Whether blocks may take mappings beyond one each.

@@ -61,16 +61,19 @@ Backing Backends::planMove(const Backing &Old, uptr Cut, uptr Head,
 int Backends::movePages(uptr From, uptr To, uptr Size, const Backing &B,
                         uptr *Moved) {
   const uptr Filled = B.hasWindow() ? scudo::Min(B.FilledBytes, Size) : 0;
+  u32 Mappings;
   *Moved = 0;
   if (Filled)
-    if (const int Error = moveMemory(From, To, Filled, 0, Filled, Moved))
+    if (const int Error =
+            moveMemory(From, To, Filled, 0, Filled, Moved, &Mappings))
       return Error;
   if (Filled == Size)
     return 0;
   uptr MovedViews;
-  const int Error = moveMemory(From + Filled, To + Filled, Size - Filled,
-                               B.hasWindow() ? B.FirstView : 0,
-                               B.hasWindow() ? B.ViewSize : Size, &MovedViews);
+  const int Error =
+      moveMemory(From + Filled, To + Filled, Size - Filled,
+                 B.hasWindow() ? B.FirstView : 0,
+                 B.hasWindow() ? B.ViewSize : Size, &MovedViews, &Mappings);
   *Moved += MovedViews;
   return Error;
 }

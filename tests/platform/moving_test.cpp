@@ -111,7 +111,10 @@ protected:
       ASSERT_EQ(*at(Base, At + 1), 'A');
     }
   }
-  int move() { return moveMemory(From, To, Size, First, Each, &Moved); }
+  int move() {
+    u32 Mappings;
+    return moveMemory(From, To, Size, First, Each, &Moved, &Mappings);
+  }
 
   static constexpr uptr First = 3 * Page;
   static constexpr uptr Each = 16 * Page;
