@@ -84,7 +84,7 @@ bool entryRuns(int Fd, uptr *Next, uptr End, PageRun *Runs, u32 MaxRuns,
   const uptr PageSize = scudo::getPageSizeCached();
   u64 Entries[256];
   const uptr Pages = scudo::Min<uptr>((End - *Next) / PageSize,
-                                      scudo::Min<uptr>(256, MaxRuns * 2));
+                                      scudo::Min<uptr>(256, uptr(MaxRuns) * 2));
   const off_t Offset = static_cast<off_t>(*Next / PageSize * sizeof(u64));
   ssize_t Got;
   do
