@@ -82,8 +82,9 @@ NOINLINE bool entryRuns(int Fd, uptr *Next, uptr End, PageRun *Runs,
                         u32 MaxRuns, u32 *Count) {
   const uptr PageSize = scudo::getPageSizeCached();
   u64 Entries[128];
-  const uptr Pages = scudo::Min<uptr>((End - *Next) / PageSize,
-                                      scudo::Min<uptr>(128, MaxRuns * 2));
+  const uptr Pages = scudo::Min<uptr>(
+      (End - *Next) / PageSize,
+      scudo::Min<uptr>(ARRAY_SIZE(Entries), uptr(MaxRuns) * 2));
   const off_t Offset = static_cast<off_t>(*Next / PageSize * sizeof(u64));
   ssize_t Got;
   do

@@ -32,8 +32,8 @@ struct RefpageConfig {
   template <typename Config> using PrimaryT = SizeClassAllocator64<Config>;
 
   struct Secondary {
-    // Blocks of all sizes: what bounds them is their bytes. With 128 of them the
-    // search for the best takes less than the system call it saves.
+    // Blocks of all sizes: what bounds them is their bytes. With 128 of them
+    // the search for the best takes less than the system call it saves.
     struct Cache {
       static const u32 EntriesArraySize = 128U;
       static const u32 QuarantineSize = 0U;

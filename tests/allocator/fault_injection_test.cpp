@@ -288,7 +288,7 @@ struct LongLife {
   bool WrongErrno = false;
 
   static constexpr size_t Step = 3 * Page;
-  static constexpr size_t Largest = 8 * MiB;
+  static constexpr size_t Largest = 5 * MiB;
 
   void *get(size_t Size, bool Zeroed) {
     errno = 0;
@@ -334,13 +334,13 @@ struct LongLife {
     for (int Round = 0; Round != 2; Round++) {
       free(get(Largest, false));
       free(get(Largest, false)); // Moved away when it is freed.
-      void *A = get(3 * MiB, false);
-      void *B = get(2 * MiB, false);
-      A = resize(A, 3 * MiB, 5 * MiB);
-      B = resize(B, 2 * MiB, MiB);
+      void *A = get(2 * MiB, false);
+      void *B = get(MiB, false);
+      A = resize(A, 2 * MiB, 4 * MiB);
+      B = resize(B, MiB, MiB / 2);
       free(A);
-      void *Zeroed = get(2 * MiB, true);
-      Zeroed = resize(Zeroed, 2 * MiB, 3 * MiB);
+      void *Zeroed = get(MiB, true);
+      Zeroed = resize(Zeroed, MiB, 2 * MiB);
       free(B);
       free(Zeroed);
       free(get(700 * KiB, true));
@@ -423,7 +423,7 @@ class LongFaultInjectionTest
 
 TEST_P(LongFaultInjectionTest, BlocksAreRightAndNothingIsLost) {
   constexpr unsigned MaxSeconds = 120;
-  constexpr int MaxNth = 60;
+  constexpr int MaxNth = 40;
   runInChild(MaxSeconds, [] {
     injectAndCheck(std::get<0>(GetParam()), std::get<1>(GetParam()), MaxNth,
                    [](const std::string &When) {

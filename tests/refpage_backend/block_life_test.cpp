@@ -38,7 +38,9 @@ void *__wrap_mremap(void *Old, size_t OldSize, size_t NewSize, int Flags, ...) {
   va_start(Arguments, Flags);
   void *New = va_arg(Arguments, void *);
   va_end(Arguments);
-  if (CallsToFailure && --CallsToFailure == 0) {
+  const bool Fails = CallsToFailure == 1;
+  CallsToFailure -= CallsToFailure ? 1 : 0;
+  if (Fails) {
     errno = ENOMEM;
     return MAP_FAILED;
   }
@@ -365,34 +367,34 @@ class RandomLifeTest : public BlockLifeTest,
 
 TEST_P(RandomLifeTest, CountsAndContentsAreRight) {
   std::mt19937 Random(GetParam());
-  const auto upTo = [&](uptr Most) { return Random() % (Most + 1); };
-  const auto anySize = [&] {
-    return (upTo(15) == 0 ? 64 * MiB : MiB / 4) + upTo(2000) * Page;
+  const auto UpTo = [&](uptr Most) { return Random() % (Most + 1); };
+  const auto AnySize = [&] {
+    return (UpTo(15) == 0 ? 64 * MiB : MiB / 4) + UpTo(2000) * Page;
   };
   for (int Step = 0; Step != 400 && !HasFailure(); Step++) {
-    if (Blocks.size() < 2 || (Blocks.size() < 12 && upTo(3) == 0)) {
-      const uptr Size = anySize();
-      const Contents Holds = upTo(4) ? Pattern : Contents();
+    if (Blocks.size() < 2 || (Blocks.size() < 12 && UpTo(3) == 0)) {
+      const uptr Size = AnySize();
+      const Contents Holds = UpTo(4) ? Pattern : Contents();
       const Block New =
-          make(Size, Holds, upTo(2) ? 0 : upTo(Size / Page) * Page);
+          make(Size, Holds, UpTo(2) ? 0 : UpTo(Size / Page) * Page);
       Blocks.push_back(New);
     }
-    const uptr I = upTo(Blocks.size() - 1);
+    const uptr I = UpTo(Blocks.size() - 1);
     Block &B = Blocks[I];
-    for (uptr N = upTo(20); N; N--)
-      write(B, upTo(B.Size / Page - 1), static_cast<u8>(1 + upTo(254)));
-    switch (upTo(4)) {
+    for (uptr N = UpTo(20); N; N--)
+      write(B, UpTo(B.Size / Page - 1), static_cast<u8>(1 + UpTo(254)));
+    switch (UpTo(4)) {
     case 0: {
       if (B.Size < MiB / 4)
         break;
-      const Block Other = split(B, (4 + upTo(B.Size / Page - 8)) * Page);
+      const Block Other = split(B, (4 + UpTo(B.Size / Page - 8)) * Page);
       Blocks.push_back(Other);
       break;
     }
     case 1:
       if (B.Size > 40 * Page) {
-        CallsToFailure = upTo(3) ? 0 : static_cast<int>(upTo(9));
-        move(B, upTo(4) * Page, anySize(), upTo(2) ? 0 : anySize());
+        CallsToFailure = UpTo(3) ? 0 : static_cast<int>(UpTo(9));
+        move(B, UpTo(4) * Page, AnySize(), UpTo(2) ? 0 : AnySize());
         CallsToFailure = 0;
       }
       break;
@@ -402,7 +404,7 @@ TEST_P(RandomLifeTest, CountsAndContentsAreRight) {
       Blocks.erase(Blocks.begin() + static_cast<ptrdiff_t>(I));
       break;
     default:
-      restore(B, upTo(3) ? Pattern : Contents());
+      restore(B, UpTo(3) ? Pattern : Contents());
       expectContents(B);
     }
     expectCounts();
