@@ -30,6 +30,7 @@ public:
     if (Asked.variant == Variant::Anon || scudo::getFlags()->zero_contents)
       return;
     Base::setFillContents(scudo::PatternOrZeroFill);
+    IsFilling = true;
     RefillPattern = Asked.pattern.Value;
     MustRefill = RefillPattern != repeatByte(scudo::PatternFillByte);
   }
@@ -47,12 +48,15 @@ public:
   ALWAYS_INLINE void *reallocate(void *OldPtr, uptr NewSize,
                                  uptr Alignment = 1U
                                                   << SCUDO_MIN_ALIGNMENT_LOG) {
-    if (LIKELY(NewSize < MinMoveSize && !MustRefill))
+    if (LIKELY(NewSize < MinLargeSize && !MustRefill))
       return Base::reallocate(OldPtr, NewSize, Alignment);
     return reallocateLarge(OldPtr, NewSize, Alignment);
   }
 
 private:
+  // All that the Secondary serves is of this size or more, but for aligned
+  // blocks.
+  static constexpr uptr MinLargeSize = 64UL << 10;
   // Smaller blocks are copied faster than their mappings are moved, which takes
   // some 10 us. Far above what the Primary serves.
   static constexpr uptr MinMoveSize = 256UL << 10;
@@ -70,11 +74,11 @@ private:
       return NewPtr;
     const uptr OldSize = Base::getUsableSize(OldPtr);
     NewPtr = Base::reallocate(OldPtr, NewSize, Alignment);
-    if (!MustRefill)
-      return NewPtr;
-    if (NewPtr == OldPtr && NewSize > OldSize)
+    // What a block grows by in its place may hold anything: zeros in one that
+    // calloc() made.
+    if (IsFilling && NewPtr == OldPtr && NewSize > OldSize)
       fillUnlessDisabled(NewPtr, OldSize, NewSize);
-    else if (NewPtr && NewSize > OldSize)
+    else if (MustRefill && NewPtr && NewSize > OldSize)
       refill(NewPtr, OldSize, NewSize, Alignment);
     return NewPtr;
   }
@@ -125,11 +129,13 @@ private:
 
   void fillUnlessDisabled(void *Ptr, uptr From, uptr To) {
     if (!Base::getTSDRegistry()->getDisableMemInit())
-      fillPattern(reinterpret_cast<uptr>(Ptr) + From, To - From, RefillPattern);
+      fillUnlessHeld(reinterpret_cast<uptr>(Ptr) + From, To - From,
+                     RefillPattern);
   }
 
   u64 RefillPattern = 0;
-  bool MustRefill = false;
+  bool IsFilling = false;  // Blocks read as RefillPattern.
+  bool MustRefill = false; // The Primary's do not by themselves.
 };
 
 } // namespace refpage

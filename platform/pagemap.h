@@ -35,8 +35,9 @@ struct PageRun {
 // over what was never touched: 64 MiB with one page written take 2 us, and 55
 // us by reading an entry for each page. With all pages written it is a quarter
 // slower, in us for 1 MiB: 10.7 against 8.2; those who know that a range was
-// written need not ask. Under a seccomp filter it is not tried, for filters
-// that look at the commands of ioctl() may kill.
+// written need not ask. Where the process has a seccomp filter when
+// the file is opened it is not tried, for filters that look at the commands of
+// ioctl() may kill.
 class Pagemap {
 public:
   constexpr Pagemap() = default;

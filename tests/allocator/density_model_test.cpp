@@ -218,12 +218,12 @@ TEST_F(LearnTest, AShortFrontIsNotWorthIt) {
 }
 
 TEST_F(LearnTest, BlocksMostlyWrittenAreExpectedToBeWrittenWhole) {
-  learn(8, Size, Size / 2 + Page, 0);
+  learn(8, Size, Size * 2 / 3, 0);
   EXPECT_EQ(Model.getKnownFront(Size), Size);
 }
 
-TEST_F(LearnTest, LessThanHalfWithGapsIsSparse) {
-  learn(8, Size, Size / 2 - 4 * Page, 0);
+TEST_F(LearnTest, HalfWithGapsIsSparse) {
+  learn(8, Size, Size / 2 + 4 * Page, 0);
   EXPECT_EQ(Model.getKnownFront(Size), 0U);
 }
 
