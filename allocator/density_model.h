@@ -79,8 +79,8 @@ public:
                scudo::getPageSizeCached());
   }
 
-  // A block of that size had so many bytes written, and of them so many at its
-  // start.
+  // A block of that size had so many bytes written, in this use or before, and
+  // so many at its start in this one.
   void learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes);
 
   // A line for each size that was seen.

@@ -236,8 +236,17 @@ bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
       Pages.restore(Span->CommitBase, Span->CommitSize, Unused, Wanted.Holds,
                     Front, Found.WasDiscarded, &Span->Backed);
   Span->WrittenBytes = R.Filled;
-  if (!Found.WasDiscarded && !Wanted.Holds.isZero() && !Span->IsPart)
-    Density.learn(Span->CommitSize - Unused, R.Filled, R.Front);
+  if (!Found.WasDiscarded && !Wanted.Holds.isZero() && !Span->IsPart) {
+    // Writes all over a block, elsewhere each time, make all of it resident:
+    // then it had better be filled memory, as long as it is used so.
+    constexpr uptr LeastWrittenShare = 16;
+    const uptr Bytes = Span->CommitSize - Unused;
+    const uptr Taken = Span->Backed.Kind != Backend::Memset
+                           ? scudo::Max(R.Filled, R.Resident)
+                       : R.Filled >= Bytes / LeastWrittenShare ? Bytes
+                                                              : R.Filled;
+    Density.learn(Bytes, Taken, R.Front);
+  }
   Span->IsPart = false; // A block of its own from now on.
   return true;
 }

@@ -66,6 +66,8 @@ void restoreByPagemap(Pagemap &Pages, uptr Base, uptr Size, u64 Pattern,
   else if (Resident > ManyBytes &&
            Resident / MostUnwrittenShare > R->Filled - FilledBefore)
     discardPages(Base, Size);
+  else
+    R->Resident += Resident;
 }
 
 } // namespace refpage

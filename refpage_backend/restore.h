@@ -11,11 +11,12 @@
 namespace refpage {
 
 // What was found in a range that was put back, in bytes: what its user had
-// written, and so was filled; and how much of that is at its start, without a
-// gap.
+// written, and so was filled; how much of that is at its start, without a gap;
+// and how much of the views is resident now, written in this use or before.
 struct Restored {
   uptr Filled = 0;
   uptr Front = 0;
+  uptr Resident = 0;
 };
 
 // Both take [Base, Base + Size), whole pages of the range that starts at Start,

@@ -80,8 +80,8 @@ TEST_F(CacheOptionsDeathTest, ProtectFromIsFromWhereOn) {
   EXPECT_EXIT(usePastFree(900 * KiB), testing::ExitedWithCode(0), "");
   EXPECT_EXIT(usePastFree(MiB), testing::KilledBySignal(SIGSEGV), "");
   setOptions("");
-  EXPECT_EXIT(usePastFree(512 * KiB - Page), testing::ExitedWithCode(0), "");
-  EXPECT_EXIT(usePastFree(512 * KiB), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(usePastFree(2 * MiB - Page), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(usePastFree(2 * MiB), testing::KilledBySignal(SIGSEGV), "");
 }
 
 TEST_F(CacheOptionsDeathTest, ProtectedBlocksCanBeUsedAgain) {

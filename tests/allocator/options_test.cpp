@@ -45,7 +45,7 @@ TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(Result.pattern.Value, 0xababababababababU);
   EXPECT_EQ(Result.window_max.Value, 64U << 20);
   EXPECT_EQ(Result.cache_max.Value, 512U << 20);
-  EXPECT_EQ(Result.protect_from.Value, (512U << 10) + 1);
+  EXPECT_EQ(Result.protect_from.Value, (2U << 20) + 1);
   EXPECT_FALSE(Result.stats);
 }
 

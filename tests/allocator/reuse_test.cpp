@@ -20,7 +20,7 @@ using namespace refpage_test;
 namespace {
 
 // Below, from here on kept blocks are inaccessible.
-constexpr size_t ProtectedSize = 600 * KiB;
+constexpr size_t ProtectedSize = 3 * MiB;
 
 // One of each way that a block can be kept in.
 const size_t Sizes[] = {LargeSize, 300 * KiB, 600 * KiB,
@@ -102,7 +102,7 @@ TEST_F(ReuseTest, WrittenPagesTakeNoFaultAgain) {
 // A store through a stale pointer, while the block is kept.
 TEST_F(ReuseTest, StrayWritesAreNotSeen) {
   for (size_t Size :
-       {LargeSize, 200 * KiB, 300 * KiB, 400 * KiB, 512 * KiB - 200}) {
+       {LargeSize, 300 * KiB, 512 * KiB - 200, MiB, 2 * MiB - Page}) {
     for (size_t Offset :
          {size_t(0), size_t(1), Page, Size / 2 + 7, Size - Page, Size - 1}) {
       char *Old = mallocOrFail(Size);
