@@ -41,8 +41,10 @@ OWN_NAMES = (
     # Each block is mapped anew, as before there was a cache for all sizes.
     "anon-uncached",
     "memset-uncached",
-    # Freed blocks stay accessible while they are kept: the cost of hardening.
+    # Freed blocks stay accessible while they are kept, or none do: the cost of
+    # hardening.
     "unprotected",
+    "protected",
 )
 
 
@@ -58,9 +60,9 @@ def own(library):
         _own(f"{name}-uncached", f"variant={name}:cache_max=0", library)
         for name in ("anon", "memset")
     ]
-    made.append(
-        _own("unprotected", "variant=refpage:protect_from=1G", library)
-    )
+    for name, least in (("unprotected", "1G"), ("protected", "0")):
+        options = f"variant=refpage:protect_from={least}"
+        made.append(_own(name, options, library))
     return {variant.name: variant for variant in made}
 
 
