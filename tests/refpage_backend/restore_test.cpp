@@ -187,11 +187,11 @@ TEST_F(RestoreTest, PagesThatNobodyWritesAnyMoreAreDropped) {
 }
 
 TEST_F(RestoreTest, FewPagesAreNotDropped) {
-  for (uptr I = 0; I != 200; I++)
+  for (uptr I = 0; I != 60; I++)
     write(I);
   restore();
   restore();
-  EXPECT_EQ(countOwnPages(), 200U);
+  EXPECT_EQ(countOwnPages(), 60U);
 }
 
 TEST_F(RestoreTest, PagesInSwapAreDropped) {
