@@ -244,7 +244,7 @@ bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
     const uptr Taken = Span->Backed.Kind != Backend::Memset
                            ? scudo::Max(R.Filled, R.Resident)
                        : R.Filled >= Bytes / LeastWrittenShare ? Bytes
-                                                              : R.Filled;
+                                                               : R.Filled;
     Density.learn(Bytes, Taken, R.Front);
   }
   Span->IsPart = false; // A block of its own from now on.

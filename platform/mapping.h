@@ -52,8 +52,8 @@ int protectMemory(uptr Base, uptr Size);
 // of First bytes (0: as the others); where the program has split one of ours
 // that is found out. Nothing is copied but page tables: 1 MiB takes 4 to 7 us
 // for each mapping, which *Mappings counts. After a failure the front that was
-// moved (*Moved bytes) is at To and the rest where it was, with reserved address
-// space at To.
+// moved (*Moved bytes) is at To and the rest where it was, with reserved
+// address space at To.
 int moveMemory(uptr From, uptr To, uptr Size, uptr First, uptr Each,
                uptr *Moved, u32 *Mappings);
 

@@ -44,8 +44,8 @@ void restoreByContents(uptr Base, uptr Size, u64 Pattern, uptr Start,
 void restoreByPagemap(Pagemap &Pages, uptr Base, uptr Size, u64 Pattern,
                       uptr Start, Restored *R) {
   // To keep a page resident that is not written costs 0.07 us a use, 0.23 us in
-  // a block that is protected; to drop all costs some 2 us, and a fault of 1.8 us
-  // for each page that is written next.
+  // a block that is protected; to drop all costs some 2 us, and a fault of 1.8
+  // us for each page that is written next.
   constexpr uptr ManyBytes = 256UL << 10;
   constexpr uptr MostUnwrittenShare = 16;
   const uptr FilledBefore = R->Filled;
