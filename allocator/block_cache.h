@@ -101,10 +101,12 @@ public:
         (!New.WasDiscarded ||
          Pages.discard(Span.CommitBase, Span.CommitSize)) &&
         (Span.CommitSize < Limits.ProtectFrom || New.protect(Pages));
-    if (Ready && insert(New))
-      return true;
     {
       scudo::ScopedLock L(Mutex);
+      if (Ready) {
+        put(New);
+        return true;
+      }
       Places--;
       KeptBytes -= Bytes;
     }
@@ -126,8 +128,6 @@ public:
       if (Best == ArraySize)
         return false;
       *Found = take(Best);
-      Places--;
-      KeptBytes -= Found->getBytes();
       LiveBytes += Found->Span.CommitSize;
       SuccessfulRetrieves++;
     }
@@ -162,8 +162,6 @@ public:
         if (Best == ArraySize)
           break;
         E = take(Best);
-        Places--;
-        KeptBytes -= E.getBytes();
         PiecesTaken++;
       }
       const BlockSpan Whole = E.Span;
@@ -274,13 +272,6 @@ private:
     bool isFull() const { return Count == Most; }
   };
 
-  // Where a block's first page would lie in a cached one.
-  static uptr headerPage(const BlockSpan &Span, uptr Size, uptr Alignment) {
-    const uptr Pos =
-        BlockPlacement::atEnd(Span.commitEnd(), Size, Alignment).HeaderPos;
-    return scudo::roundDown(Pos, scudo::getPageSizeCached());
-  }
-
   // The most that was live at a time of late. It is noted before blocks go:
   // what could not be had after all, or was cut off at once, never counts.
   uptr getPeak() REQUIRES(Mutex) {
@@ -387,10 +378,7 @@ private:
   }
 
   void takeOut(u32 I, Victims *Old) REQUIRES(Mutex) {
-    const Entry E = take(I);
-    Places--;
-    KeptBytes -= E.getBytes();
-    Old->Blocks[Old->Count++] = E;
+    Old->Blocks[Old->Count++] = take(I);
   }
 
   static void unmapAll(Victims &Old, Backends &Pages) {
@@ -398,22 +386,22 @@ private:
       Old.Blocks[I].drop(Pages);
   }
 
-  bool insert(const Entry &New) EXCLUDES(Mutex) {
-    scudo::ScopedLock L(Mutex);
-    for (u32 I = 0; I != ArraySize; I++) {
-      if (Entries[I].Span.CommitBase)
-        continue;
-      Entries[I] = New;
-      HighWater = scudo::Max(HighWater, I + 1);
-      OldestTime = scudo::Min(OldestTime, New.Time);
-      return true;
-    }
-    return false;
+  // Puts in an entry that is counted already. There is a place for each.
+  void put(const Entry &New) REQUIRES(Mutex) {
+    u32 I = 0;
+    while (Entries[I].exists())
+      I++;
+    Entries[I] = New;
+    HighWater = scudo::Max(HighWater, I + 1);
+    OldestTime = scudo::Min(OldestTime, New.Time);
   }
 
+  // Takes an entry out; it does not count any more.
   Entry take(u32 I) REQUIRES(Mutex) {
     const Entry E = Entries[I];
     Entries[I].Span.CommitBase = 0;
+    Places--;
+    KeptBytes -= E.getBytes();
     while (HighWater && !Entries[HighWater - 1].Span.CommitBase)
       HighWater--;
     return E;
@@ -435,7 +423,8 @@ private:
             (Span.CommitSize == B.Span.CommitSize && Entries[I].Time < B.Time))
           continue;
       }
-      const uptr Page = headerPage(Span, Size, Alignment);
+      const uptr Page =
+          BlockPlacement::atEnd(Span.commitEnd(), Size, Alignment).firstPage();
       if (Page >= Span.CommitBase && Page < Span.commitEnd() && Accept(Span))
         Best = I;
     }
@@ -468,19 +457,13 @@ private:
   }
 
   bool putBack(const Entry &E) EXCLUDES(Mutex) {
-    {
-      scudo::ScopedLock L(Mutex);
-      if (Places >= scudo::atomic_load_relaxed(&MaxEntriesCount))
-        return false;
-      Places++;
-      KeptBytes += E.getBytes();
-    }
-    if (insert(E))
-      return true;
     scudo::ScopedLock L(Mutex);
-    Places--;
-    KeptBytes -= E.getBytes();
-    return false;
+    if (Places >= scudo::atomic_load_relaxed(&MaxEntriesCount))
+      return false;
+    Places++;
+    KeptBytes += E.getBytes();
+    put(E);
+    return true;
   }
 
   // Small blocks may leave up to four pages in front of them unused, as
@@ -501,8 +484,9 @@ private:
   void cut(uptr Size, uptr Alignment, Backends &Pages, Entry *E)
       EXCLUDES(Mutex) {
     const uptr Whole = E->Span.CommitSize;
+    const uptr End = E->Span.commitEnd();
     const uptr Needed =
-        E->Span.commitEnd() - headerPage(E->Span, Size, Alignment);
+        End - BlockPlacement::atEnd(End, Size, Alignment).firstPage();
     if (Whole - Needed <= MaxUnusedPages * scudo::getPageSizeCached())
       return;
     Entry Rest;

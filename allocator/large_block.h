@@ -84,6 +84,11 @@ inline LargeHeader *getLargeHeader(const void *Block) {
   return reinterpret_cast<LargeHeader *>(reinterpret_cast<uptr>(Block)) - 1;
 }
 
+// Where the user memory of a block begins, unless its alignment shifts it.
+inline uptr getUserPos(const void *Block) {
+  return reinterpret_cast<uptr>(Block) + scudo::Chunk::getHeaderSize();
+}
+
 // A block pushed against the end of a committed range.
 struct BlockPlacement {
   uptr HeaderPos;
@@ -97,6 +102,10 @@ struct BlockPlacement {
     return {UserPos - scudo::Chunk::getHeaderSize() - LargeHeaderSize};
   }
   uptr block() const { return HeaderPos + LargeHeaderSize; }
+  // The first page that the block uses.
+  uptr firstPage() const {
+    return scudo::roundDown(HeaderPos, scudo::getPageSizeCached());
+  }
   LargeHeader *header() const {
     return reinterpret_cast<LargeHeader *>(HeaderPos);
   }

@@ -192,7 +192,7 @@ void *Secondary<Config>::allocate(const scudo::Options &Options, uptr Size,
   H->Span = Span;
   H->MovedBase = H->MovedEnd = 0;
   if (Move && !Move->Done)
-    copy(*Move, Span, Place.block() + scudo::Chunk::getHeaderSize());
+    copy(*Move, Span, getUserPos(reinterpret_cast<void *>(Place.block())));
   noteAllocation(H);
   if (BlockEnd)
     *BlockEnd = Span.commitEnd();
@@ -224,13 +224,11 @@ bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
   }
   if (Pages.isOutgrown(Span->Backed, Span->CommitSize, Front, Span->Reuses)) {
     Cache.noteFreed(Span->CommitSize);
-    Pages.forget(Span->CommitSize, Span->Backed);
-    Span->unmap();
+    Found.drop(Pages);
     return false;
   }
-  const uptr Used = scudo::roundDown(
-      BlockPlacement::atEnd(Span->commitEnd(), Size, Alignment).HeaderPos,
-      PageSize);
+  const uptr Used =
+      BlockPlacement::atEnd(Span->commitEnd(), Size, Alignment).firstPage();
   const uptr Unused = Used - Span->CommitBase;
   const Restored R =
       Pages.restore(Span->CommitBase, Span->CommitSize, Unused, Wanted.Holds,
@@ -308,8 +306,7 @@ template <typename Config>
 void Secondary<Config>::copy(const MoveRequest &Request, const BlockSpan &New,
                              uptr To) {
   const BlockSpan &Old = getLargeHeader(Request.OldBlock)->Span;
-  const uptr From =
-      reinterpret_cast<uptr>(Request.OldBlock) + scudo::Chunk::getHeaderSize();
+  const uptr From = getUserPos(Request.OldBlock);
   const uptr End = From + Request.KeptBytes;
   const auto CopyPart = [&](uptr Base, uptr PartEnd) {
     memcpy(reinterpret_cast<void *>(To + (Base - From)),
@@ -417,11 +414,9 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   constexpr uptr MaxFilledMappings = 256;
   constexpr uptr PagesAMapping = 4;
   if (Old.Backed.FilledMappings >=
-      scudo::Min(MaxFilledMappings,
-                 Old.CommitSize / scudo::getPageSizeCached() / PagesAMapping))
+      scudo::Min(MaxFilledMappings, Old.CommitSize / PageSize / PagesAMapping))
     return false;
-  const uptr OldUser =
-      reinterpret_cast<uptr>(Request.OldBlock) + scudo::Chunk::getHeaderSize();
+  const uptr OldUser = getUserPos(Request.OldBlock);
   const uptr OldBase =
       scudo::roundDown(reinterpret_cast<uptr>(OldHeader), PageSize);
   const uptr MoveBase = scudo::roundUp(OldUser, PageSize);

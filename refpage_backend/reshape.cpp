@@ -24,23 +24,19 @@ void Backends::split(uptr Size, uptr FrontSize, uptr GapSize, Backing *B,
   *Front = Whole;
   Front->setFilled(scudo::Min(Whole.FilledBytes, FrontSize),
                    Whole.FilledMappings);
-  if (!Whole.hasWindow()) {
-    noteMappings(Front->countExtraMappings(FrontSize) +
-                     B->countExtraMappings(Size - Cut),
-                 Whole.countExtraMappings(Size));
-    return;
+  if (Whole.hasWindow()) {
+    Source &From = Sources.get(Whole.Source);
+    uptr Lost = GapSize;
+    // Of several mappings some may be views that are looked at like filled
+    // memory.
+    if (Front->FilledBytes == FrontSize && Front->FilledMappings == 1) {
+      Front->Kind = Backend::Memset;
+      Lost = Cut;
+    } else {
+      From.retain(Whole.Window);
+    }
+    From.noteResize(-static_cast<sptr>(Lost));
   }
-  Source &From = Sources.get(Whole.Source);
-  uptr Lost = GapSize;
-  // Of several mappings some may be views that are looked at like filled
-  // memory.
-  if (Front->FilledBytes == FrontSize && Front->FilledMappings == 1) {
-    Front->Kind = Backend::Memset;
-    Lost = Cut;
-  } else {
-    From.retain(Whole.Window);
-  }
-  From.noteResize(-static_cast<sptr>(Lost));
   noteMappings(Front->countExtraMappings(FrontSize) +
                    B->countExtraMappings(Size - Cut),
                Whole.countExtraMappings(Size));
