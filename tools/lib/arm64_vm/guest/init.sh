@@ -21,6 +21,7 @@ echo arm64 >/proc/sys/kernel/hostname
 stty -F /dev/ttyAMA1 raw
 
 . /vm/settings
+: "${mode:?}" "${workers:?}" "${rows:?}" "${columns:?}"
 case $mode in
 shell)
   stty -F /dev/ttyAMA0 rows "$rows" cols "$columns"
