@@ -2,18 +2,23 @@
 """The command line of tools/vm, once everything is fetched and built."""
 
 import argparse
+import concurrent.futures
 import contextlib
+import dataclasses
 import os
 import pathlib
 import re
+import resource
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 
 from . import image, testing
-from .jobs import Job, Reader
-from .machine import Machine, MachineError
+from .jobs import Dispatcher, Job
+from .machine import Machine, MachineError, stop_all
 
 
 def _arguments():
@@ -23,7 +28,7 @@ def _arguments():
     add("--packages", type=pathlib.Path, required=True)
     add("--kernel", required=True)
     add("--cpus", type=int, default=2)
-    add("--workers", type=int, default=2)
+    add("--machines", type=int, default=1)
     add("--memory", default="4G")
     add("--seconds", type=int, default=3600)
     add("--icount", action="store_true")
@@ -58,7 +63,6 @@ def _settings(arguments):
     columns, rows = shutil.get_terminal_size()
     return {
         "mode": arguments.mode,
-        "workers": arguments.workers,
         "rows": rows,
         "columns": columns,
     }
@@ -89,7 +93,7 @@ def _explain(machine, problems):
 
 
 def _run_command(machine, seconds):
-    def show(data):
+    def show(data, _cpu_seconds):
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
@@ -108,32 +112,57 @@ def _run_command(machine, seconds):
     return int(status[-1]) or (125 if problems else 0) if status else 125
 
 
-def _run_jobs(machine, arguments, built):
-    results, reader = testing.Results(built.jobs), Reader()
+def _work(machine, seconds, results, lock):
+    """Lets a machine take jobs until there are none; gives what went wrong
+    with it."""
 
-    def receive(data):
-        for report in reader.feed(data):
+    def add_report(report):
+        with lock:
             print(results.add(report), flush=True)
 
-    began, problems = time.monotonic(), []
+    def take_job():
+        with lock:
+            return results.take_job()
+
+    dispatcher, problems = Dispatcher(take_job, add_report), []
     try:
-        machine.run(arguments.seconds, receive)
+        machine.run(seconds, dispatcher.talk)
     except MachineError as error:
         problems.append(str(error))
-    if reader.rest():
-        problems.append(f"{len(reader.rest())} bytes are no report")
+    if dispatcher.rest():
+        problems.append(f"sent what is no report: {dispatcher.rest()[-200:]!r}")
     problems += machine.trouble()
+    if dispatcher.at_work is not None:
+        problems.append(f"was at {results.name_of(dispatcher.at_work)}")
+    if problems:
+        with lock:
+            _explain(machine, problems)
+    return problems
+
+
+def _run_jobs(machine, arguments, built):
+    results, lock = testing.Results(built.jobs), threading.Lock()
+    began = time.monotonic()
+    machines = [
+        dataclasses.replace(machine, console=machine.console.with_suffix(f".{number}"))
+        for number in range(1, min(arguments.machines, len(built.jobs)) + 1)
+    ]
+    with concurrent.futures.ThreadPoolExecutor(len(machines)) as pool:
+        futures = [
+            pool.submit(_work, one, arguments.seconds, results, lock) for one in machines
+        ]
+        problems = [problem for future in futures for problem in future.result()]
     results.note_missing()
     for problem in problems:
         results.fail(f"the machine: {problem}")
-    if problems:
-        _explain(machine, problems)
+    cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
     passed, failed, skipped = results.counts()
     for failure in results.failures():
         print(f"FAIL: {failure}")
     print(
         f"{len(built.jobs)} programs: {passed} passed, {failed} failed,"
-        f" {skipped} skipped, {time.monotonic() - began:.0f} s with start-up",
+        f" {skipped} skipped, in {time.monotonic() - began:.0f} s,"
+        f" {cpu.ru_utime + cpu.ru_stime:.0f} s of CPU",
         flush=True,
     )
     if arguments.count_file:
@@ -141,7 +170,13 @@ def _run_jobs(machine, arguments, built):
     return 1 if failed else 0
 
 
+def _stop(*_):
+    stop_all()
+    sys.exit(143)
+
+
 def main():
+    signal.signal(signal.SIGTERM, _stop)
     arguments = _arguments()
     with contextlib.ExitStack() as stack:
         scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -9,7 +9,7 @@
 import pathlib
 import shlex
 
-from . import cpio
+from . import cpio, jobs
 
 _GUEST = pathlib.Path(__file__).parent / "guest"
 
@@ -27,7 +27,7 @@ def _script(job):
     return "\n".join(lines) + "\n"
 
 
-def write(path, packages, files, jobs, settings):
+def write(path, packages, files, todo, settings):
     """files: paths of this machine, by their names below /vm/files"""
     archive = cpio.Archive()
     for package in packages:
@@ -40,16 +40,11 @@ def write(path, packages, files, jobs, settings):
     archive.add_folder("vm/files")
     for name, source in files.items():
         archive.add_path(f"vm/files/{name}", source)
-    for number, job in enumerate(jobs, 1):
-        folder = f"vm/jobs/{job_name(number)}"
+    for number, job in enumerate(todo, 1):
+        folder = f"vm/jobs/{jobs.name(number).decode()}"
         archive.add(f"{folder}/run", _script(job).encode())
         archive.add(f"{folder}/seconds", b"%d\n" % job.seconds)
     # The first thing that the kernel opens; the devices proper come later.
     archive.add_device("dev/console", 5, 1)
     with open(path, "wb") as file:
         archive.write(file)
-
-
-def job_name(number):
-    """In the order of the jobs also for a shell."""
-    return f"{number:04}"

@@ -4,8 +4,14 @@
 import dataclasses
 import re
 
-# What guest/report.sh prints.
+# What guest/jobs.sh prints.
 _REPORT = re.compile(rb"@@report (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)\r?\n")
+_READY = b"@@ready\n"
+
+
+def name(number):
+    """Of a job, in the machine."""
+    return b"%04d" % number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +27,7 @@ class Report:
     number: int
     status: int
     seconds: float
+    cpu_seconds: float
     output: bytes
     result: bytes
     lost: int  # bytes from the middle of the output
@@ -33,37 +40,58 @@ class Report:
         return text
 
 
-class Reader:
-    """Takes the machine's reports apart, as they arrive."""
+class Dispatcher:
+    """Talks with one machine: gives it jobs, takes its reports."""
 
-    def __init__(self):
+    def __init__(self, take_job, add_report):
+        """take_job() gives a job's number, or None when there are no more."""
+        self._take_job = take_job
+        self._add_report = add_report
         self._bytes = b""
+        self._cpu_seconds = self._began = 0.0
+        self.at_work = None  # on this job
 
-    def feed(self, more):
-        """The reports that are complete now."""
-        self._bytes += more
-        reports = []
-        while match := _REPORT.match(self._bytes):
-            number, status, centiseconds, output, result, lost = map(
-                int, match.groups()
-            )
-            start = match.end()
-            if len(self._bytes) < start + output + result:
-                break
-            middle, end = start + output, start + output + result
-            reports.append(
-                Report(
-                    number=number,
-                    status=status,
-                    seconds=centiseconds / 100,
-                    output=self._bytes[start:middle],
-                    result=self._bytes[middle:end],
-                    lost=lost,
-                )
-            )
-            self._bytes = self._bytes[end:]
-        return reports
+    def talk(self, data, cpu_seconds):
+        """Takes what the machine sent; gives what to send it."""
+        self._bytes += data
+        self._cpu_seconds = cpu_seconds
+        if self.at_work is None:
+            if not self._bytes.startswith(_READY):
+                return b""
+            self._bytes = self._bytes[len(_READY) :]
+            return self._next_job()
+        report = self._next_report()
+        if not report:
+            return b""
+        self._add_report(report)
+        return self._next_job()
+
+    def _next_job(self):
+        self.at_work = self._take_job()
+        self._began = self._cpu_seconds
+        return b"end\n" if self.at_work is None else b"%s\n" % name(self.at_work)
+
+    def _next_report(self):
+        match = _REPORT.match(self._bytes)
+        if not match:
+            return None
+        number, status, centiseconds, output, result, lost = map(int, match.groups())
+        start = match.end()
+        middle, end = start + output, start + output + result
+        if len(self._bytes) < end:
+            return None
+        report = Report(
+            number=number,
+            status=status,
+            seconds=centiseconds / 100,
+            cpu_seconds=self._cpu_seconds - self._began,
+            output=self._bytes[start:middle],
+            result=self._bytes[middle:end],
+            lost=lost,
+        )
+        self._bytes = self._bytes[end:]
+        return report
 
     def rest(self):
-        """What is no complete report: nothing, if all went well."""
+        """What was sent beyond reports: nothing, if all went well."""
         return self._bytes

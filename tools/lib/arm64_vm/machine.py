@@ -16,8 +16,21 @@ _KERNEL_TROUBLE = re.compile(
 )
 
 
+_running = set()  # of Popen
+
+
 class MachineError(Exception):
     pass
+
+
+def stop_all():
+    for qemu in list(_running):
+        qemu.kill()
+
+
+def _cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,23 +93,27 @@ class Machine:
     def interact(self):
         return subprocess.run(self.command(interactive=True)).returncode
 
-    def run(self, seconds, receive):
-        """Until power off. receive() is given what comes by the second port."""
+    def run(self, seconds, talk):
+        """Until power off. talk() is given what comes by the second port and
+        the CPU time that QEMU took, and gives what to send there, if anything.
+        """
         deadline = time.monotonic() + seconds
         self.console.write_bytes(b"")
         with subprocess.Popen(
             self.command(),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         ) as qemu:
+            _running.add(qemu)
             try:
                 while (left := deadline - time.monotonic()) > 0:
                     ready, _, _ = select.select([qemu.stdout], [], [], left)
                     data = os.read(qemu.stdout.fileno(), 1 << 16) if ready else b""
                     if ready and not data:
                         break
-                    receive(data)
+                    if answer := talk(data, _cpu_seconds(qemu.pid)):
+                        os.write(qemu.stdin.fileno(), answer)
                 else:
                     raise MachineError(f"not done after {seconds} s")
                 complaint = qemu.stderr.read().decode(errors="replace").strip()
@@ -104,6 +121,7 @@ class Machine:
                     raise MachineError(f"QEMU failed: {complaint}")
             finally:
                 qemu.kill()
+                _running.discard(qemu)
 
     def messages(self):
         try:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bazel's tests as jobs for the machine, and what came of them."""
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -87,19 +88,24 @@ def read_build(rules_json, files_text, root):
 
 
 class Results:
-    """Counts the cases of GoogleTest's reports."""
+    """Hands out jobs, and counts the cases of GoogleTest's reports."""
 
     def __init__(self, jobs):
         self._jobs = jobs
+        self._waiting = iter(range(1, len(jobs) + 1))
         self._missing = set(range(1, len(jobs) + 1))
         self._count = count_tests.Count()
-        self.seconds = {}
+
+    def take_job(self):
+        return next(self._waiting, None)
+
+    def name_of(self, number):
+        return self._jobs[number - 1].name
 
     def add(self, report):
         """A line for people; more if the test failed."""
         job = self._jobs[report.number - 1]
         self._missing.discard(report.number)
-        self.seconds[job.name] = self.seconds.get(job.name, 0) + report.seconds
         before = len(self._count.failures)
         passed, skipped = self._count.passed, self._count.skipped
         try:
@@ -116,10 +122,24 @@ class Results:
         counts = f"{self._count.passed - passed} passed"
         if self._count.skipped > skipped:
             counts += f", {self._count.skipped - skipped} skipped"
-        line = f"{job.name}: {counts}, {len(failures)} failed, {report.seconds:.1f} s"
+        line = f"{job.name}: {counts}, {len(failures)} failed"
+        line += f", {report.seconds:.1f} s, CPU {report.cpu_seconds:.1f} s"
+        line += self._reasons_of_skipping(report)
         if failures:
             line += "\n" + "\n".join([*failures, report.text()])
         return line
+
+    @staticmethod
+    def _reasons_of_skipping(report):
+        reasons = {}
+        with contextlib.suppress(xml.etree.ElementTree.ParseError):
+            for case in xml.etree.ElementTree.fromstring(report.result).iter("skipped"):
+                # The place, in a line of its own, then the reason.
+                reason = case.get("message", "").partition("\n")[2].strip()
+                reasons[reason] = reasons.get(reason, 0) + 1
+        return "".join(
+            f"\n  {number} skipped: {reason}" for reason, number in reasons.items()
+        )
 
     def note_missing(self):
         for number in sorted(self._missing):

@@ -17,11 +17,11 @@ ln -sf /proc/self/fd /dev/fd
 ifconfig lo up
 echo arm64 >/proc/sys/kernel/hostname
 
-# The second serial port carries reports, unchanged; the first is the console.
-stty -F /dev/ttyAMA1 raw
+# The second serial port carries results, unchanged; the first is the console.
+stty -F /dev/ttyAMA1 raw -echo
 
 . /vm/settings
-: "${mode:?}" "${workers:?}" "${rows:?}" "${columns:?}"
+: "${mode:?}" "${rows:?}" "${columns:?}"
 case $mode in
 shell)
   stty -F /dev/ttyAMA0 rows "$rows" cols "$columns"
@@ -35,20 +35,10 @@ command)
   echo "vm: exit status $?"
   ;;
 jobs)
-  mkfifo /tmp/reports
-  sh /vm/report.sh </tmp/reports >/dev/ttyAMA1 &
-  # The reporter ends when the last worker has.
-  exec 3>/tmp/reports
-  worker=0
-  while [ $((worker += 1)) -le "$workers" ]; do
-    sh /vm/work.sh >&3 3>&- &
-  done
-  exec 3>&-
-  wait
-  echo "vm: all jobs done"
+  sh /vm/jobs.sh </dev/ttyAMA1 >/dev/ttyAMA1
   ;;
 esac
-# Serial ports send slower than programs write.
+# Serial ports send slower than programs write: this waits for them.
 stty -F /dev/ttyAMA0 sane
 stty -F /dev/ttyAMA1 raw
 poweroff -f
