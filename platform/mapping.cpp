@@ -2,9 +2,11 @@
 
 #include "platform/mapping.h"
 
+#include "platform/memory_tag.h"
 #include "platform/parked_fd.h"
 #include "platform/scoped_errno.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,10 +24,24 @@ namespace {
 
 void *pointer(uptr Address) { return reinterpret_cast<void *>(Address); }
 
-int mapOver(uptr Base, uptr Size, int Flags, int Fd, uptr Offset) {
+// The protection of memory in use. PROT_MTE has a number on arm64 only;
+// elsewhere a bit that no kernel knows would be accepted without effect.
+int readWrite(MemoryTags Tags) {
+  constexpr int ProtMte = 0x20;
+  return PROT_READ | PROT_WRITE | (Tags == MemoryTags::Allowed ? ProtMte : 0);
+}
+
+bool canAllow(MemoryTags Tags) {
+  return Tags == MemoryTags::None || mayHaveMemoryTags();
+}
+
+int mapOver(uptr Base, uptr Size, MemoryTags Tags, int Flags, int Fd,
+            uptr Offset) {
+  if (!canAllow(Tags))
+    return ENOTSUP;
   ScopedErrno KeepErrno;
   void *P =
-      mmap(pointer(Base), Size, PROT_READ | PROT_WRITE,
+      mmap(pointer(Base), Size, readWrite(Tags),
            MAP_PRIVATE | MAP_FIXED | Flags, Fd, static_cast<off_t>(Offset));
   return P == MAP_FAILED ? errno : 0;
 }
@@ -60,18 +76,30 @@ int reserveAligned(uptr Size, uptr Alignment, uptr Offset, uptr *Base) {
   return 0;
 }
 
-int commitReserved(uptr Base, uptr Size) {
+int commitReserved(uptr Base, uptr Size, MemoryTags Tags) {
+  if (!canAllow(Tags))
+    return ENOTSUP;
   ScopedErrno KeepErrno;
-  return mprotect(pointer(Base), Size, PROT_READ | PROT_WRITE) == -1 ? errno
-                                                                     : 0;
+  return mprotect(pointer(Base), Size, readWrite(Tags)) == -1 ? errno : 0;
 }
 
-int mapAnonymousOver(uptr Base, uptr Size) {
-  return mapOver(Base, Size, MAP_ANONYMOUS, -1, 0);
+int mapAnonymousOver(uptr Base, uptr Size, MemoryTags Tags) {
+  return mapOver(Base, Size, Tags, MAP_ANONYMOUS, -1, 0);
 }
 
-int mapFileOver(int Fd, uptr Offset, uptr Base, uptr Size) {
-  return mapOver(Base, Size, 0, Fd, Offset);
+int mapFileOver(int Fd, uptr Offset, uptr Base, uptr Size, MemoryTags Tags) {
+  return mapOver(Base, Size, Tags, 0, Fd, Offset);
+}
+
+int mapFileShared(int Fd, uptr Size, MemoryTags Tags, uptr *Base) {
+  if (!canAllow(Tags))
+    return ENOTSUP;
+  ScopedErrno KeepErrno;
+  void *P = mmap(nullptr, Size, readWrite(Tags), MAP_SHARED, Fd, 0);
+  if (P == MAP_FAILED)
+    return errno;
+  *Base = reinterpret_cast<uptr>(P);
+  return 0;
 }
 
 void reserveHole(uptr Base, uptr Size) {

@@ -23,18 +23,27 @@ int reserveMemory(uptr Size, uptr *Base);
 // of two, Offset less than it and whole pages. Two to three system calls.
 int reserveAligned(uptr Size, uptr Alignment, uptr Offset, uptr *Base);
 
+// Whether memory is mapped so that it can hold memory tags (PROT_MTE), which
+// start as 0, or as those of the file's pages. Memory that was is for good. To
+// ask for it where the kernel has no tags is an error (EINVAL, ENOTSUP).
+enum class MemoryTags : u8 { None, Allowed };
+
 // Makes a range of reserved memory readable and writable; its clean pages read
 // as zero. A failure leaves the reservation as it was.
-int commitReserved(uptr Base, uptr Size);
+int commitReserved(uptr Base, uptr Size, MemoryTags Tags = MemoryTags::None);
 
 // Replaces whatever is mapped at Base with readable and writable anonymous
 // memory that reads as zero.
-int mapAnonymousOver(uptr Base, uptr Size);
+int mapAnonymousOver(uptr Base, uptr Size, MemoryTags Tags = MemoryTags::None);
 
 // Replaces whatever is mapped at Base with a private (copy on write) view of
 // Size bytes of Fd from Offset on. After a failure the range may be unmapped:
 // see reserveHole().
-int mapFileOver(int Fd, uptr Offset, uptr Base, uptr Size);
+int mapFileOver(int Fd, uptr Offset, uptr Base, uptr Size,
+                MemoryTags Tags = MemoryTags::None);
+
+// A shared writable view of a file's first Size bytes, anywhere: *Base.
+int mapFileShared(int Fd, uptr Size, MemoryTags Tags, uptr *Base);
 
 // Puts inaccessible address space back where a failed map...Over() left a
 // hole. Kernels before 6.12 unmap the old range before they find out that they

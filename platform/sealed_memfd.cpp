@@ -3,6 +3,7 @@
 #include "platform/sealed_memfd.h"
 
 #include "platform/mapping.h"
+#include "platform/memory_tag.h"
 #include "platform/scoped_errno.h"
 
 #include <fcntl.h>
@@ -113,6 +114,19 @@ int MemfdInMaking::write(uptr Size, u64 Pattern) {
   return Error;
 }
 
+int MemfdInMaking::tag(uptr Size, u8 Tag) {
+  uptr Base;
+  if (const int Error =
+          mapFileShared(File.Fd, Size, MemoryTags::Allowed, &Base))
+    return Error;
+  // After the mapping: if the file is ours now it was ours then.
+  const int Error = expectOurs();
+  if (!Error)
+    storeTags(Base, Size, Tag);
+  unmapMemory(Base, Size);
+  return Error;
+}
+
 int MemfdInMaking::seal() {
   ScopedErrno KeepErrno;
   constexpr int Seals =
@@ -120,6 +134,20 @@ int MemfdInMaking::seal() {
   if (const int Error = expectOurs())
     return Error;
   return fcntl(File.Fd, F_ADD_SEALS, Seals) == -1 ? errno : 0;
+}
+
+bool MemfdInMaking::showsTag(uptr Offset, u8 Tag) const {
+  const uptr PageSize = scudo::getPageSizeCached();
+  uptr Base;
+  if (reserveMemory(PageSize, &Base) != 0)
+    return false;
+  const bool Shows =
+      mapFileOver(File.Fd, Offset, Base, PageSize, MemoryTags::Allowed) == 0 &&
+      expectOurs() == 0 && loadTag(Base) == Tag &&
+      loadTag(Base + PageSize - TagGranule) == Tag;
+  reserveHole(Base, PageSize);
+  unmapMemory(Base, PageSize);
+  return Shows;
 }
 
 KeptFile MemfdInMaking::release() {

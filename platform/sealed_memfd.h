@@ -10,9 +10,9 @@
 
 namespace refpage {
 
-// A memory file on its way to be sealed. In order: create(), write() (or a
-// shared mapping, unmapped again before the next step), seal(), release(). It
-// is fit for use only after the seals are on.
+// A memory file on its way to be sealed. In order: create(), write(), tag() if
+// its pages shall have memory tags, seal(), release(). It is fit for use only
+// after the seals are on.
 //
 // Other threads of the program may close descriptors that they do not know and
 // get the same numbers for files of their own, which must not be touched. So
@@ -37,12 +37,20 @@ public:
   // Fills the first Size bytes, a multiple of 8, with Pattern over and over.
   int write(uptr Size, u64 Pattern);
 
+  // Gives the first Size bytes, whole pages, a memory tag. Not every kernel
+  // that accepts this keeps it: showsTag().
+  int tag(uptr Size, u8 Tag);
+
   // Seals against write, grow, shrink and further seals. Fails with EBUSY while
   // a writable shared mapping exists. F_SEAL_FUTURE_WRITE would not do: it
   // leaves existing mappings writable.
   int seal();
 
   int getFd() const { return File.Fd; }
+
+  // Whether a private view of the page at Offset, as blocks get it, has the tag
+  // in its first and last granule.
+  bool showsTag(uptr Offset, u8 Tag) const;
 
   // Hands the file over.
   KeptFile release();
