@@ -348,9 +348,10 @@ bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, Wish Wanted,
 
   if (Wanted.Tagged)
     Wanted.Holds.Tag = Tags.choose(Span->MapBase, MapEnd, ReservedTags);
-  if (!commit(Wanted, Front, Span)) {
-    if (Wanted.Tagged)
-      Tags.release(Span->MapBase);
+  const bool IsCommitted = commit(Wanted, Front, Span);
+  if (Wanted.Tagged && !(IsCommitted && Span->Backed.Holds.Tag))
+    Tags.release(Span->MapBase);
+  if (!IsCommitted) {
     Cache.noteFreed(Span->CommitSize);
     Span->unmap();
     return false;

@@ -82,6 +82,14 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
       Error = commitFilled(Base, Size, Holds, IsReserved,
                            Why == Reason::DenseUse, B);
   }
+  // Memory without the tag is better than none.
+  if (Error && Error != ENOMEM && Holds.Tag) {
+    Why = Reason::TagsRefused;
+    WindowError = Error;
+    B->Holds.Tag = 0;
+    Error = commitFilled(Base, Size, B->Holds, /*IsReserved=*/false,
+                         /*IsDense=*/false, B);
+  }
   if (Error)
     return ENOMEM;
 

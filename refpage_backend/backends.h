@@ -28,7 +28,8 @@ public:
   // Makes a reserved range readable and writable, its clean pages holding
   // Holds, and fills *B. The first ExpectedFront bytes (0 if unknown) are
   // expected to be written, so that nothing is saved by not filling them.
-  // Returns 0, or ENOMEM; the range is then to be unmapped.
+  // Where memory cannot have a tag it has none, and B->Holds says so. Returns
+  // 0, or ENOMEM; the range is then to be unmapped.
   int commit(uptr Base, uptr Size, const Contents &Holds, uptr ExpectedFront,
              Backing *B);
 

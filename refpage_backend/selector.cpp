@@ -24,7 +24,7 @@ const char *getReasonText(Reason Why) {
 
 bool isFallback(Reason Why) {
   return Why == Reason::MappingBudget || Why == Reason::NoWindow ||
-         Why == Reason::NoTagsInFiles || Why == Reason::MapFailed ||
+         Why == Reason::NoTagsInFiles || Why == Reason::TagsRefused || Why == Reason::MapFailed ||
          Why == Reason::WindowLost;
 }
 

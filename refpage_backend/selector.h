@@ -22,6 +22,7 @@ enum class BackendRequest : u8 { Auto, Memfd, Memset };
   REFPAGE_REASON(MappingBudget, "windows have used their share of mappings")   \
   REFPAGE_REASON(NoWindow, "no window could be made")                          \
   REFPAGE_REASON(NoTagsInFiles, "memory files do not keep tags here")          \
+  REFPAGE_REASON(TagsRefused, "their memory could not be mapped with tags")    \
   REFPAGE_REASON(MapFailed, "a window could not be mapped")                    \
   REFPAGE_REASON(WindowLost, "the program kept closing the window's "          \
                              "descriptor")
