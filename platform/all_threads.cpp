@@ -176,8 +176,8 @@ public:
   }
 
 private:
-  static constexpr u64 NsPerMs = 1000 * 1000;
-  static constexpr u64 ShortestPause = 50 * 1000;
+  static constexpr u64 NsPerMs = 1000UL * 1000;
+  static constexpr u64 ShortestPause = 50UL * 1000;
   static constexpr u64 LongestPause = 5 * NsPerMs;
   // A pass may miss a thread that another one, which exits at once, has just
   // created. That this goes on is a matter of luck that grows with each pass.
@@ -307,6 +307,15 @@ private:
   }
 
   int ask(Entry *E, u32 Before) {
+    // Most answer at once; to ask /proc takes longer.
+    constexpr u64 LookAfter = 2 * NsPerMs;
+    // A signal that is not pending any more was delivered, or taken by somebody
+    // else.
+    constexpr u64 AskAgainAfter = 20 * NsPerMs;
+    const u64 Now = scudo::getMonotonicTime();
+    const u64 Since = Now - E->AskedAt;
+    if (Before == Asked && Since < LookAfter)
+      return 0;
     ThreadStatus Status;
     const int Error = getThreadStatus(E->Thread, Buffer, BufferSize, &Status);
     if (Error)
@@ -315,12 +324,7 @@ private:
       noteGone(E);
       return 0;
     }
-    // A signal that is not pending any more was delivered, or taken by somebody
-    // else.
-    constexpr u64 AskAgainAfter = 20 * NsPerMs;
-    const u64 Now = scudo::getMonotonicTime();
-    if ((Before == Asked &&
-         (Status.awaits(Signal) || Now - E->AskedAt < AskAgainAfter)) ||
+    if ((Before == Asked && (Status.awaits(Signal) || Since < AskAgainAfter)) ||
         Status.blocks(Signal) || isInSigwait(E->Thread, Buffer, BufferSize))
       return 0;
     E->AskedAt = Now;

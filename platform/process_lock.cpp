@@ -18,7 +18,7 @@ void ProcessLock::lock() {
     if (Found != Us && scudo::atomic_compare_exchange_strong(
                            &Owner, &Found, Us, scudo::memory_order_acquire))
       return;
-    constexpr timespec Pause = {0, 100 * 1000};
+    constexpr timespec Pause = {0, 100L * 1000};
     nanosleep(&Pause, nullptr);
   }
 }
