@@ -25,8 +25,10 @@
 namespace refpage {
 
 struct CacheLimits {
-  uptr MaxBytes = 0;    // Of memory that is kept.
-  uptr ProtectFrom = 0; // Kept blocks of so many bytes are inaccessible.
+  uptr MaxBytes = 0; // Of memory that is kept.
+  // Kept blocks of so many bytes are inaccessible; those with a tag all are, as
+  // upstream's: they have the tag that stale pointers have.
+  uptr ProtectFrom = 0;
 };
 
 // CacheConfig is upstream's SecondaryConfig<...>::CacheConfig. Thread-safe. No
@@ -100,7 +102,8 @@ public:
     const bool Ready =
         (!New.WasDiscarded ||
          Pages.discard(Span.CommitBase, Span.CommitSize)) &&
-        (Span.CommitSize < Limits.ProtectFrom || New.protect(Pages));
+        ((Span.CommitSize < Limits.ProtectFrom && !Span.Backed.Holds.Tag) ||
+         New.protect(Pages));
     {
       scudo::ScopedLock L(Mutex);
       if (Ready) {

@@ -2,6 +2,7 @@
 
 #include "allocator/kept_block.h"
 
+#include "platform/tag_support.h"
 #include "refpage_backend/dense_fill.h"
 
 namespace refpage {
@@ -21,7 +22,8 @@ bool KeptBlock::protect(Backends &Pages) {
   const uptr Mappings = Span.Backed.countExtraMappings(Span.CommitSize) + 1;
   const uptr Entries =
       Pages.countEntries(Span.CommitBase, Span.WrittenBytes, Span.Backed);
-  if (Entries * ProtectPageNs > MoveNs + Mappings * MoveMappingNs) {
+  const bool CanMove = !Span.Backed.Holds.Tag || getTagSupport().Moves;
+  if (CanMove && Entries * ProtectPageNs > MoveNs + Mappings * MoveMappingNs) {
     if (relocate(Pages))
       return true;
     if (!exists())

@@ -6,6 +6,10 @@
 //   | guard | ... CommitBase .......................... end | guard |
 //             | unused | Header | chunk header | user memory |
 //
+// With memory tags: the user memory has the block's tag; what lies before it in
+// the committed range has HeaderTag, and so has what lies behind the size that
+// was asked for, where its pages are written anyway.
+//
 // The user memory is pushed against the end of the committed range, so that an
 // overflow meets the guard page as soon as alignment lets it. The header is in
 // the page of the user memory's start or the one before.
@@ -13,6 +17,7 @@
 #ifndef REFPAGE_ALLOCATOR_LARGE_BLOCK_H_
 #define REFPAGE_ALLOCATOR_LARGE_BLOCK_H_
 
+#include "allocator/tagging.h"
 #include "platform/mapping.h"
 #include "refpage_backend/backing.h"
 
@@ -79,14 +84,16 @@ constexpr uptr LargeHeaderSize = sizeof(LargeHeader);
 static_assert(LargeHeaderSize % (1U << SCUDO_MIN_ALIGNMENT_LOG) == 0, "");
 
 // Block is what Scudo's combined allocator calls the block: the address after
-// our header, where its own chunk header or its alignment gap begins.
+// our header, where its own chunk header or its alignment gap begins; with any
+// tag. The header is reached through a pointer with its own.
 inline LargeHeader *getLargeHeader(const void *Block) {
-  return reinterpret_cast<LargeHeader *>(reinterpret_cast<uptr>(Block)) - 1;
+  const uptr Address = untag(reinterpret_cast<uptr>(Block));
+  return reinterpret_cast<LargeHeader *>(withTag(Address, HeaderTag)) - 1;
 }
 
 // Where the user memory of a block begins, unless its alignment shifts it.
 inline uptr getUserPos(const void *Block) {
-  return reinterpret_cast<uptr>(Block) + scudo::Chunk::getHeaderSize();
+  return untag(reinterpret_cast<uptr>(Block)) + scudo::Chunk::getHeaderSize();
 }
 
 // A block pushed against the end of a committed range.
@@ -106,8 +113,9 @@ struct BlockPlacement {
   uptr firstPage() const {
     return scudo::roundDown(HeaderPos, scudo::getPageSizeCached());
   }
+  uptr userPos() const { return block() + scudo::Chunk::getHeaderSize(); }
   LargeHeader *header() const {
-    return reinterpret_cast<LargeHeader *>(HeaderPos);
+    return getLargeHeader(reinterpret_cast<void *>(block()));
   }
 };
 

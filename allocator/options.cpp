@@ -34,6 +34,10 @@ constexpr Spelling<BackendRequest> Requests[] = {
     {"auto", BackendRequest::Auto},
     {"memfd", BackendRequest::Memfd},
     {"memset", BackendRequest::Memset}};
+constexpr Spelling<TagRequest> TagRequests[] = {{"auto", TagRequest::Auto},
+                                                {"off", TagRequest::Off},
+                                                {"async", TagRequest::Async},
+                                                {"sync", TagRequest::Sync}};
 constexpr Spelling<bool> Bools[] = {
     {"0", false}, {"1", true}, {"false", false}, {"true", true}};
 
@@ -54,6 +58,10 @@ bool parse(Word Value, Variant *Result) {
 
 bool parse(Word Value, BackendRequest *Result) {
   return parseSpelling(Requests, Value, Result);
+}
+
+bool parse(Word Value, TagRequest *Result) {
+  return parseSpelling(TagRequests, Value, Result);
 }
 
 bool parse(Word Value, bool *Result) {

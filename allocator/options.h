@@ -6,6 +6,7 @@
 #ifndef REFPAGE_ALLOCATOR_OPTIONS_H_
 #define REFPAGE_ALLOCATOR_OPTIONS_H_
 
+#include "allocator/tagging.h"
 #include "refpage_backend/contents.h"
 #include "refpage_backend/selector.h"
 

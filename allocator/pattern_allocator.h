@@ -1,46 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Scudo's allocator, in which every block reads as the pattern that the options
-// ask for.
+// ask for, and large blocks have memory tags where small ones have.
 //
-// Upstream's Primary can fill with one byte only (PatternFillByte), and so does
-// an in-place realloc() that shrinks. With any other pattern the blocks that
-// those filled are filled again here; with the default one nothing is added.
+// Upstream's Primary can fill with one byte only (PatternFillByte), and not at
+// all where it tags, and so does an in-place realloc() that shrinks. With any
+// other pattern, and with tags, the blocks that those filled are filled again
+// here; otherwise nothing is added.
+//
+// Upstream returns and expects the addresses of large blocks without a tag. The
+// program's have the one that the Secondary gave to the memory.
 
 #ifndef REFPAGE_ALLOCATOR_PATTERN_ALLOCATOR_H_
 #define REFPAGE_ALLOCATOR_PATTERN_ALLOCATOR_H_
 
 #include "allocator/move_request.h"
 #include "allocator/options.h"
+#include "allocator/tagging.h"
 #include "refpage_backend/pattern_fill.h"
 
 #include "allocator_config.h"
+#include "atomic_helpers.h"
 
 namespace refpage {
 
 template <class Config, void (*PostInitCallback)(void)>
 class PatternAllocator : public scudo::Allocator<Config, PostInitCallback> {
   using Base = scudo::Allocator<Config, PostInitCallback>;
+  using SecondaryT = typename Base::SecondaryT;
 
 public:
-  // Once the allocator works: sets the fill that the variant stands for. What
-  // SCUDO_OPTIONS asks for by itself stays in force.
+  // Once the allocator works, before it is used: sets the fill that the variant
+  // stands for, and starts memory tags. What SCUDO_OPTIONS asks for by itself
+  // stays in force.
   void applyOptions() {
     const Options &Asked = getOptions();
-    if (Asked.variant == Variant::Anon || scudo::getFlags()->zero_contents)
-      return;
-    Base::setFillContents(scudo::PatternOrZeroFill);
-    IsFilling = true;
-    RefillPattern = Asked.pattern.Value;
-    MustRefill = RefillPattern != repeatByte(scudo::PatternFillByte);
+    HasTags = Base::useMemoryTaggingTestOnly() && startTagging(Asked.tag);
+    scudo::atomic_store_relaxed(&IsTagging, static_cast<u8>(HasTags));
+    if (!HasTags)
+      Base::disableMemoryTagging();
+    if (Asked.variant != Variant::Anon && !scudo::getFlags()->zero_contents) {
+      Base::setFillContents(scudo::PatternOrZeroFill);
+      IsFilling = true;
+      RefillPattern = Asked.pattern.Value;
+      MustRefill =
+          HasTags || RefillPattern != repeatByte(scudo::PatternFillByte);
+    }
+    HasExtras = MustRefill || HasTags;
   }
 
   void *allocate(uptr Size, scudo::Chunk::Origin Origin,
                  uptr Alignment = 1U << SCUDO_MIN_ALIGNMENT_LOG,
                  bool ZeroContents = false) {
     void *Ptr = Base::allocate(Size, Origin, Alignment, ZeroContents);
-    if (UNLIKELY(MustRefill) && Ptr && !ZeroContents)
-      refill(Ptr, 0, Size, Alignment);
+    if (UNLIKELY(HasExtras) && Ptr) {
+      Ptr = addTag(Ptr);
+      if (MustRefill && !ZeroContents)
+        refill(Ptr, 0, Size, Alignment);
+    }
     return Ptr;
   }
 
@@ -48,9 +65,32 @@ public:
   ALWAYS_INLINE void *reallocate(void *OldPtr, uptr NewSize,
                                  uptr Alignment = 1U
                                                   << SCUDO_MIN_ALIGNMENT_LOG) {
-    if (LIKELY(NewSize < MinLargeSize && !MustRefill))
+    if (LIKELY(NewSize < MinLargeSize && !HasExtras))
       return Base::reallocate(OldPtr, NewSize, Alignment);
     return reallocateLarge(OldPtr, NewSize, Alignment);
+  }
+
+  void deallocate(void *Ptr, scudo::Chunk::Origin Origin, uptr DeleteSize = 0,
+                  uptr Alignment = 1U << SCUDO_MIN_ALIGNMENT_LOG) {
+    Base::deallocate(removeTag(Ptr), Origin, DeleteSize, Alignment);
+  }
+
+  uptr getUsableSize(const void *Ptr) {
+    return Base::getUsableSize(removeTag(const_cast<void *>(Ptr)));
+  }
+  uptr getAllocSize(const void *Ptr) {
+    return Base::getAllocSize(removeTag(const_cast<void *>(Ptr)));
+  }
+  bool isOwned(const void *Ptr) {
+    return Base::isOwned(removeTag(const_cast<void *>(Ptr)));
+  }
+
+  // Ends tagging for good. Tag checks must be off in all threads, as upstream
+  // asks.
+  void disableMemoryTagging() {
+    stopTagging();
+    scudo::atomic_store_relaxed(&IsTagging, u8(false));
+    Base::disableMemoryTagging();
   }
 
 private:
@@ -63,8 +103,63 @@ private:
   // Sizes above are for the base class to complain about.
   static constexpr uptr MaxMoveSize = 1UL << 40;
 
+  bool isTagging() const {
+    return mayHaveMemoryTags() && scudo::atomic_load_relaxed(&IsTagging);
+  }
+
+  // A chunk, by an address as the base class has it, which is owned.
+  struct ChunkInfo {
+    uptr UserPos; // Without a tag.
+    scudo::Chunk::UnpackedHeader Header;
+
+    bool isLarge() const { return Header.ClassId == 0; }
+    void *getBlock() const {
+      return reinterpret_cast<void *>(
+          UserPos - scudo::Chunk::getHeaderSize() -
+          (static_cast<uptr>(Header.Offset) << SCUDO_MIN_ALIGNMENT_LOG));
+    }
+    uptr getBlockEnd() const {
+      return isLarge() ? SecondaryT::getBlockEnd(getBlock())
+                       : reinterpret_cast<uptr>(getBlock()) +
+                             Base::PrimaryT::SizeClassMap::getSizeByClassId(
+                                 Header.ClassId);
+    }
+  };
+  static ChunkInfo getChunk(void *Ptr) {
+    const uptr Address = reinterpret_cast<uptr>(Ptr);
+    const uptr UserPos = untag(Address);
+    // As getHeaderTaggedPointer() in combined.h has it.
+    const u8 Tag = tagOf(Address) ? 0 : HeaderTag;
+    void *HeaderPtr = reinterpret_cast<void *>(withTag(UserPos, Tag));
+    const scudo::Chunk::PackedHeader Packed = scudo::atomic_load_relaxed(
+        scudo::Chunk::getConstAtomicHeader(HeaderPtr));
+    return {UserPos, scudo::bit_cast<scudo::Chunk::UnpackedHeader>(Packed)};
+  }
+
+  // Ptr is what the base class has just returned.
+  void *addTag(void *Ptr) {
+    if (!isTagging() || tagOf(reinterpret_cast<uptr>(Ptr)) != 0)
+      return Ptr;
+    const ChunkInfo Chunk = getChunk(Ptr);
+    const u8 Tag = Chunk.isLarge() ? SecondaryT::getTag(Chunk.getBlock()) : 0;
+    return reinterpret_cast<void *>(withTag(Chunk.UserPos, Tag));
+  }
+
+  // What the program has, as the base class has it. Large blocks are known by
+  // the tag of their chunk header, which in the Primary is 0. That the program
+  // has it rightly is seen by using it: a stale pointer faults here.
+  void *removeTag(void *Ptr) const {
+    const uptr Address = reinterpret_cast<uptr>(Ptr);
+    if (!mayHaveMemoryTags() || !HasTags || !Ptr || Address % TagGranule ||
+        loadTag(untag(Address) - TagGranule) != HeaderTag)
+      return Ptr;
+    static_cast<void>(*static_cast<volatile char *>(Ptr));
+    return reinterpret_cast<void *>(untag(Address));
+  }
+
   // Also for small blocks that are filled here.
-  NOINLINE void *reallocateLarge(void *OldPtr, uptr NewSize, uptr Alignment) {
+  NOINLINE void *reallocateLarge(void *UserPtr, uptr NewSize, uptr Alignment) {
+    void *OldPtr = removeTag(UserPtr);
     // What is wrong with a pointer is for the base class to say.
     if (!Base::isOwned(OldPtr))
       return Base::reallocate(OldPtr, NewSize, Alignment);
@@ -73,6 +168,8 @@ private:
         move(OldPtr, NewSize, Alignment, &NewPtr))
       return NewPtr;
     const uptr OldSize = Base::getUsableSize(OldPtr);
+    if (OldPtr != UserPtr || isTagging())
+      return reallocateTagged(UserPtr, OldPtr, OldSize, NewSize, Alignment);
     NewPtr = Base::reallocate(OldPtr, NewSize, Alignment);
     // What a block grows by in its place may hold anything: zeros in one that
     // calloc() made.
@@ -83,37 +180,79 @@ private:
     return NewPtr;
   }
 
-  // Whether the pointer, which isOwned(), is that of a large block that
+  // Whether the pointer, which is owned, is that of a large block that
   // realloc() may be given, right behind the block's headers: greater
   // alignments shift it.
   bool isMovable(void *Ptr) {
-    const scudo::Chunk::PackedHeader Packed =
-        scudo::atomic_load_relaxed(scudo::Chunk::getConstAtomicHeader(Ptr));
-    const auto Header = scudo::bit_cast<scudo::Chunk::UnpackedHeader>(Packed);
+    const scudo::Chunk::UnpackedHeader Header = getChunk(Ptr).Header;
     return Header.ClassId == 0 && Header.Offset == 0 &&
            Header.OriginOrWasZeroed == scudo::Chunk::Origin::Malloc;
+  }
+
+  // Whether upstream leaves a block in its place.
+  bool fits(void *Ptr, uptr OldSize, uptr NewSize) {
+    const ChunkInfo Chunk = getChunk(Ptr);
+    return Chunk.UserPos + NewSize <= Chunk.getBlockEnd() &&
+           (NewSize > OldSize ||
+            OldSize - NewSize < scudo::getPageSizeCached());
   }
 
   // Where upstream would copy one large block into another: a new block that
   // gets the old one's pages. Returns false where upstream would not copy.
   bool move(void *OldPtr, uptr NewSize, uptr Alignment, void **NewPtr) {
-    const uptr Old = reinterpret_cast<uptr>(OldPtr);
-    void *Block = reinterpret_cast<void *>(Old - scudo::Chunk::getHeaderSize());
     const uptr OldSize = Base::getUsableSize(OldPtr);
-    const bool Fits = Old + NewSize <= Base::SecondaryT::getBlockEnd(Block);
-    if (OldSize < MinMoveSize ||
-        (Fits &&
-         (NewSize > OldSize || OldSize - NewSize < scudo::getPageSizeCached())))
+    if (OldSize < MinMoveSize || fits(OldPtr, OldSize, NewSize))
       return false;
     {
       const uptr Kept = scudo::Min(OldSize, NewSize);
-      MoveRequest Request(Block, Kept);
-      *NewPtr =
-          Base::allocate(NewSize, scudo::Chunk::Origin::Malloc, Alignment);
+      MoveRequest Request(getChunk(OldPtr).getBlock(), Kept);
+      *NewPtr = allocate(NewSize, scudo::Chunk::Origin::Malloc, Alignment);
     }
     if (*NewPtr)
       Base::deallocate(OldPtr, scudo::Chunk::Origin::Malloc);
     return true;
+  }
+
+  // As upstream does it, but with the tags of both blocks. OldPtr is the base
+  // class's.
+  void *reallocateTagged(void *UserPtr, void *OldPtr, uptr OldSize,
+                         uptr NewSize, uptr Alignment) {
+    constexpr auto Malloc = scudo::Chunk::Origin::Malloc;
+    const bool Complains = scudo::getFlags()->dealloc_type_mismatch &&
+                           getChunk(OldPtr).Header.OriginOrWasZeroed != Malloc;
+    if (Complains || fits(OldPtr, OldSize, NewSize)) {
+      {
+        // What is cut off is filled by its address.
+        ScopedUncheckedAccess Unchecked;
+        Base::reallocate(OldPtr, NewSize, Alignment);
+      }
+      if (OldPtr != UserPtr)
+        retagTail(UserPtr, OldPtr, OldSize, NewSize);
+      if (IsFilling && NewSize > OldSize)
+        fillUnlessDisabled(UserPtr, OldSize, NewSize);
+      return UserPtr;
+    }
+    void *NewPtr = allocate(NewSize, Malloc, Alignment);
+    if (NewPtr) {
+      memcpy(NewPtr, UserPtr, scudo::Min(OldSize, NewSize));
+      Base::deallocate(OldPtr, Malloc);
+    }
+    return NewPtr;
+  }
+
+  // A large block has changed its size where it is: what it grew by gets its
+  // tag, what it lost another one. What it lost was filled by upstream, or else
+  // may be a clean page, which stays one.
+  void retagTail(void *UserPtr, void *OldPtr, uptr OldSize, uptr NewSize) {
+    const ChunkInfo Chunk = getChunk(OldPtr);
+    const u8 Tag = tagOf(reinterpret_cast<uptr>(UserPtr));
+    const uptr OldEnd = scudo::roundUp(Chunk.UserPos + OldSize, TagGranule);
+    const uptr NewEnd = scudo::roundUp(Chunk.UserPos + NewSize, TagGranule);
+    const bool WasFilled = IsFilling && !isMemInitDisabled();
+    if (OldEnd < NewEnd)
+      storeTagsUnlessHeld(OldEnd, NewEnd - OldEnd, Tag);
+    else if (WasFilled)
+      storeTags(NewEnd, OldEnd - NewEnd, HeaderTag);
   }
 
   // Fills a new block from From to To if the Primary made it.
@@ -128,14 +267,21 @@ private:
   }
 
   void fillUnlessDisabled(void *Ptr, uptr From, uptr To) {
-    if (!Base::getTSDRegistry()->getDisableMemInit())
+    if (!isMemInitDisabled())
       fillUnlessHeld(reinterpret_cast<uptr>(Ptr) + From, To - From,
                      RefillPattern);
+  }
+
+  bool isMemInitDisabled() {
+    return Base::getTSDRegistry()->getDisableMemInit();
   }
 
   u64 RefillPattern = 0;
   bool IsFilling = false;  // Blocks read as RefillPattern.
   bool MustRefill = false; // The Primary's do not by themselves.
+  bool HasTags = false;    // There may be blocks with tags.
+  bool HasExtras = false;  // Either.
+  scudo::atomic_u8 IsTagging = {};
 };
 
 } // namespace refpage

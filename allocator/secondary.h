@@ -14,8 +14,11 @@
 #include "allocator/move_request.h"
 #include "allocator/options.h"
 #include "allocator/stats_text.h"
+#include "allocator/tag_map.h"
+#include "allocator/tagging.h"
 #include "platform/scoped_errno.h"
 #include "platform/scoped_no_cancel.h"
+#include "platform/tag_support.h"
 #include "refpage_backend/backends.h"
 #include "refpage_backend/dense_fill.h"
 #include "refpage_backend/pattern_fill.h"
@@ -65,6 +68,10 @@ public:
   static uptr getBlockEnd(void *Block) {
     return getLargeHeader(Block)->Span.commitEnd();
   }
+  // 0: the block is not tagged.
+  static u8 getTag(void *Block) {
+    return getLargeHeader(Block)->Span.Backed.Holds.Tag;
+  }
   static uptr getBlockSize(void *Block) {
     return getBlockEnd(Block) - reinterpret_cast<uptr>(Block);
   }
@@ -74,12 +81,14 @@ public:
 
   void disable() NO_THREAD_SAFETY_ANALYSIS {
     Mutex.lock();
+    Tags.disable();
     Cache.disable();
     Pages.disable();
   }
   void enable() NO_THREAD_SAFETY_ANALYSIS {
     Pages.enable();
     Cache.enable();
+    Tags.enable();
     Mutex.unlock();
   }
 
@@ -87,7 +96,7 @@ public:
   template <typename F> void iterateOverBlocks(F Callback) const {
     Mutex.assertHeld();
     for (const auto &H : InUseBlocks)
-      Callback(reinterpret_cast<uptr>(&H) + LargeHeaderSize);
+      Callback(untag(reinterpret_cast<uptr>(&H)) + LargeHeaderSize);
   }
 
   bool canCache(uptr Size) { return Cache.canCache(Size); }
@@ -99,11 +108,12 @@ public:
     ScopedNoCancel NoCancel;
     Cache.empty(Pages);
   }
-  // Large blocks carry no tags.
-  void disableMemoryTagging() {}
+  // From now on blocks have no tags, and those that have are not kept.
+  void disableMemoryTagging() { releaseToOS(); }
   void unmapTestOnly() {
     setStatsSource(nullptr, nullptr);
     Cache.empty(Pages);
+    Tags.unmapTestOnly();
     Pages.close();
   }
 
@@ -112,21 +122,25 @@ public:
 private:
   using CacheT = BlockCache<typename Config::CacheConfig>;
 
-  // What a block shall read as; Any is what no fill was asked for.
+  // What a block shall read as; Any is what no fill was asked for, which in
+  // memory without a tag may be anything. Whether it shall have a tag; which
+  // one is chosen when the block's place is known, and until then any stands
+  // for it.
   struct Wish {
     bool Any;
+    bool Tagged;
     Contents Holds;
   };
-  Wish getWish(scudo::FillContentsMode FillContents) const;
+  Wish getWish(scudo::FillContentsMode FillContents, bool Tagged) const;
 
-  bool reuse(uptr Size, uptr Alignment, scudo::FillContentsMode FillContents,
-             BlockSpan *Span);
-  bool map(uptr Size, uptr Alignment, scudo::FillContentsMode FillContents,
-           BlockSpan *Span);
-  bool mapFresh(uptr Size, uptr Alignment, const Wish &Wanted, BlockSpan *Span);
-  bool moveInto(const MoveRequest &Request, uptr Size,
-                scudo::FillContentsMode FillContents, BlockSpan *Span,
-                uptr *UserPos);
+  bool reuse(uptr Size, uptr Alignment, const Wish &Wanted, BlockSpan *Span);
+  bool renew(uptr Unused, Wish Wanted, bool WasDiscarded, BlockSpan *Span,
+             Restored *R);
+  bool map(uptr Size, uptr Alignment, const Wish &Wanted, BlockSpan *Span);
+  bool mapFresh(uptr Size, uptr Alignment, Wish Wanted, BlockSpan *Span);
+  bool moveInto(const MoveRequest &Request, uptr Size, Wish Wanted,
+                BlockSpan *Span, uptr *UserPos);
+  void tagAround(const BlockSpan &Span, const BlockPlacement &Place, uptr Size);
   void copy(const MoveRequest &Request, const BlockSpan &New, uptr To);
   bool commit(const Wish &Wanted, uptr Front, BlockSpan *Span);
   uptr gather(const Wish &Wanted, uptr Front, uptr From, BlockSpan *Span);
@@ -140,6 +154,7 @@ private:
   Backends Pages;
   DensityModel Density;
   CacheT Cache;
+  TagMap Tags;
 
   mutable scudo::HybridMutex Mutex;
   scudo::DoublyLinkedList<LargeHeader> InUseBlocks GUARDED_BY(Mutex);
@@ -154,14 +169,17 @@ private:
 
 template <typename Config>
 typename Secondary<Config>::Wish
-Secondary<Config>::getWish(scudo::FillContentsMode FillContents) const {
+Secondary<Config>::getWish(scudo::FillContentsMode FillContents,
+                           bool Tagged) const {
+  const u8 SomeTag = Tagged ? NumTags - 1 : 0;
   if (FillContents == scudo::ZeroFill)
-    return {false, {}};
+    return {false, Tagged, {0, SomeTag}};
   // In the variant anon a pattern (SCUDO_OPTIONS=pattern_fill_contents=true) is
-  // for small blocks only.
+  // for small blocks only. Memory with a tag is not handed out as it was left:
+  // it takes the same work as with zeros.
   if (FillContents == scudo::NoFill || Fill == Variant::Anon)
-    return {true, {}};
-  return {false, PatternContents};
+    return {!Tagged, Tagged, {0, SomeTag}};
+  return {false, Tagged, {PatternContents.Pattern, SomeTag}};
 }
 
 template <typename Config>
@@ -174,20 +192,25 @@ void *Secondary<Config>::allocate(const scudo::Options &Options, uptr Size,
     Size += 1UL << SCUDO_MIN_ALIGNMENT_LOG;
   Alignment = scudo::Max(Alignment, uptr(1U) << SCUDO_MIN_ALIGNMENT_LOG);
 
+  const Wish Wanted =
+      getWish(FillContents,
+              scudo::useMemoryTagging<Config>(Options) && areBlocksTagged());
   BlockSpan Span;
   BlockPlacement Place = {};
   uptr UserPos;
   MoveRequest *Move = MoveRequest::take();
-  if (Move && moveInto(*Move, Size, FillContents, &Span, &UserPos)) {
+  if (Move && moveInto(*Move, Size, Wanted, &Span, &UserPos)) {
     Move->Done = true;
     Place = BlockPlacement::before(UserPos);
-  } else if (reuse(Size, Alignment, FillContents, &Span) ||
-             map(Size, Alignment, FillContents, &Span)) {
+  } else if (reuse(Size, Alignment, Wanted, &Span) ||
+             map(Size, Alignment, Wanted, &Span)) {
     Place = BlockPlacement::atEnd(Span.commitEnd(), Size, Alignment);
   } else {
     return nullptr;
   }
 
+  if (Span.Backed.Holds.Tag)
+    tagAround(Span, Place, Size);
   LargeHeader *H = Place.header();
   H->Span = Span;
   H->MovedBase = H->MovedEnd = 0;
@@ -199,20 +222,33 @@ void *Secondary<Config>::allocate(const scudo::Options &Options, uptr Size,
   return reinterpret_cast<void *>(Place.block());
 }
 
+// The tags of what is in the committed range besides the user memory. The chunk
+// header's is set with it, by combined.h.
 template <typename Config>
-bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
-                              scudo::FillContentsMode FillContents,
+void Secondary<Config>::tagAround(const BlockSpan &Span,
+                                  const BlockPlacement &Place, uptr Size) {
+  storeTags(Span.CommitBase, Place.block() - Span.CommitBase, HeaderTag);
+  const uptr End = Span.commitEnd();
+  const uptr Tail = scudo::roundUp(Place.userPos() + Size, TagGranule);
+  // A clean page stays clean. (Only a block that was moved has a tail in a page
+  // of its window that may not be.)
+  if (Tail != End && (Span.Backed.FilledBytes == Span.CommitSize ||
+                      Pages.isWritten(End - scudo::getPageSizeCached())))
+    storeTags(Tail, End - Tail, HeaderTag);
+}
+
+template <typename Config>
+bool Secondary<Config>::reuse(uptr Size, uptr Alignment, const Wish &Wanted,
                               BlockSpan *Span) {
   const uptr PageSize = scudo::getPageSizeCached();
   // As upstream: aligned blocks lie differently in their mappings.
   const uptr Needed = scudo::roundUp(Size + getHeadersSize(), PageSize);
   if (Alignment >= PageSize || !Cache.canCache(Needed))
     return false;
-  const Wish Wanted = getWish(FillContents);
   const uptr Front = Wanted.Any ? 0 : Density.getKnownFront(Needed);
   typename CacheT::Entry Found;
   const auto Accept = [&](const BlockSpan &Cached) {
-    return Wanted.Any ||
+    return (Wanted.Any && !Cached.Backed.Holds.Tag) ||
            Pages.canHold(Cached.Backed, Cached.CommitSize, Wanted.Holds, Front);
   };
   if (!Cache.retrieve(Size, Alignment, Accept, Pages, &Found))
@@ -230,16 +266,22 @@ bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
   const uptr Used =
       BlockPlacement::atEnd(Span->commitEnd(), Size, Alignment).firstPage();
   const uptr Unused = Used - Span->CommitBase;
-  const Restored R =
-      Pages.restore(Span->CommitBase, Span->CommitSize, Unused, Wanted.Holds,
-                    Front, Found.WasDiscarded, &Span->Backed);
+  Restored R;
+  if (!Wanted.Tagged) {
+    R = Pages.restore(Span->CommitBase, Span->CommitSize, Unused, Wanted.Holds,
+                      Front, Found.WasDiscarded, &Span->Backed);
+  } else if (!renew(Unused, Wanted, Found.WasDiscarded, Span, &R)) {
+    Cache.noteFreed(Span->CommitSize);
+    Found.drop(Pages);
+    return false;
+  }
   Span->WrittenBytes = R.Filled;
   if (!Found.WasDiscarded && !Wanted.Holds.isZero() && !Span->IsPart) {
     // Writes all over a block, elsewhere each time, make all of it resident:
     // then it had better be filled memory, as long as it is used so.
     constexpr uptr LeastWrittenShare = 16;
     const uptr Bytes = Span->CommitSize - Unused;
-    const uptr Taken = Span->Backed.Kind != Backend::Memset
+    const uptr Taken = !isFilled(Span->Backed.Kind)
                            ? scudo::Max(R.Filled, R.Resident)
                        : R.Filled >= Bytes / LeastWrittenShare ? Bytes
                                                                : R.Filled;
@@ -249,11 +291,23 @@ bool Secondary<Config>::reuse(uptr Size, uptr Alignment,
   return true;
 }
 
+// Puts contents with another tag on a block that is used again. False if that
+// failed; *Span is then as it was.
 template <typename Config>
-bool Secondary<Config>::map(uptr Size, uptr Alignment,
-                            scudo::FillContentsMode FillContents,
+bool Secondary<Config>::renew(uptr Unused, Wish Wanted, bool WasDiscarded,
+                              BlockSpan *Span, Restored *R) {
+  Wanted.Holds.Tag = Tags.choose(Span->MapBase, Span->MapBase + Span->MapSize,
+                                 ReservedTags | 1U << Span->Backed.Holds.Tag);
+  if (Pages.renew(Span->CommitBase, Span->CommitSize, Unused, Wanted.Holds,
+                  WasDiscarded, &Span->Backed, R) == 0)
+    return true;
+  Tags.release(Span->MapBase);
+  return false;
+}
+
+template <typename Config>
+bool Secondary<Config>::map(uptr Size, uptr Alignment, const Wish &Wanted,
                             BlockSpan *Span) {
-  const Wish Wanted = getWish(FillContents);
   // Under memory pressure what is kept is worth less than what is asked for.
   if (mapFresh(Size, Alignment, Wanted, Span))
     return true;
@@ -261,7 +315,7 @@ bool Secondary<Config>::map(uptr Size, uptr Alignment,
 }
 
 template <typename Config>
-bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, const Wish &Wanted,
+bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, Wish Wanted,
                                  BlockSpan *Span) {
   const uptr PageSize = scudo::getPageSizeCached();
   const uptr Needed = scudo::roundUp(
@@ -292,7 +346,12 @@ bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, const Wish &Wanted,
   }
   Span->CommitSize = CommitEnd - Span->CommitBase;
 
-  if (!commit(Wanted, Front, Span)) {
+  if (Wanted.Tagged)
+    Wanted.Holds.Tag = Tags.choose(Span->MapBase, MapEnd, ReservedTags);
+  const bool IsCommitted = commit(Wanted, Front, Span);
+  if (Wanted.Tagged && !(IsCommitted && Span->Backed.Holds.Tag))
+    Tags.release(Span->MapBase);
+  if (!IsCommitted) {
     Cache.noteFreed(Span->CommitSize);
     Span->unmap();
     return false;
@@ -305,6 +364,7 @@ bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, const Wish &Wanted,
 template <typename Config>
 void Secondary<Config>::copy(const MoveRequest &Request, const BlockSpan &New,
                              uptr To) {
+  ScopedUncheckedAccess Unchecked;
   const BlockSpan &Old = getLargeHeader(Request.OldBlock)->Span;
   const uptr From = getUserPos(Request.OldBlock);
   const uptr End = From + Request.KeptBytes;
@@ -316,7 +376,8 @@ void Secondary<Config>::copy(const MoveRequest &Request, const BlockSpan &New,
   const uptr Views =
       scudo::Max(Old.CommitBase + Old.Backed.FilledBytes,
                  scudo::roundDown(From, scudo::getPageSizeCached()));
-  if (Old.Backed.hasWindow() && New.Backed.Holds == Old.Backed.Holds &&
+  if (Old.Backed.hasWindow() &&
+      New.Backed.Holds.Pattern == Old.Backed.Holds.Pattern &&
       New.Backed.Kind != Backend::Zero && Views < End &&
       Pages.getWrittenPages().forEachWrittenRun(
           Views, Old.commitEnd() - Views,
@@ -361,14 +422,15 @@ bool Secondary<Config>::commit(const Wish &Wanted, uptr Front,
 template <typename Config>
 uptr Secondary<Config>::gather(const Wish &Wanted, uptr Front, uptr From,
                                BlockSpan *Span) {
+  const Backend Filling = getFillingBackend(Wanted.Holds);
   if (Wanted.Any || Wanted.Holds.isZero() || !Pages.hasMappingsLeft() ||
+      (Wanted.Tagged && !getTagSupport().Moves) ||
       (Front < Span->CommitSize && Fill != Variant::Memset))
     return From;
   u32 Pieces;
   const uptr Bytes = Cache.gather(
       Span->CommitBase + From, Span->CommitSize - From,
-      [](const BlockSpan &Kept) { return Kept.Backed.Kind == Backend::Memset; },
-      Pages,
+      [&](const BlockSpan &Kept) { return Kept.Backed.Kind == Filling; }, Pages,
       [&](const BlockSpan &Whole, uptr Base, uptr Size) {
         const Restored R = Pages.restorePiece(Base, Size, Wanted.Holds);
         if (Size == Whole.CommitSize && !Whole.IsPart)
@@ -382,7 +444,7 @@ uptr Secondary<Config>::gather(const Wish &Wanted, uptr Front, uptr From,
   B.setFilled(From + Bytes, static_cast<u32>(Mappings));
   B.Holds = Wanted.Holds;
   if (!B.hasWindow())
-    B.Kind = Backend::Memset;
+    B.Kind = Filling;
   return From + Bytes;
 }
 
@@ -403,12 +465,16 @@ uptr Secondary<Config>::getGrowingFront(const BlockSpan &Old, uptr OldBase,
 // will free it by.
 template <typename Config>
 bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
-                                 scudo::FillContentsMode FillContents,
-                                 BlockSpan *Span, uptr *UserPos) {
+                                 Wish Wanted, BlockSpan *Span, uptr *UserPos) {
   const uptr PageSize = scudo::getPageSizeCached();
   LargeHeader *OldHeader = getLargeHeader(Request.OldBlock);
   BlockSpan &Old = OldHeader->Span;
-  const Wish Wanted = getWish(FillContents);
+  // Pages keep their tag, and so does the block: an old pointer finds nothing
+  // at its address.
+  const u8 Tag = Old.Backed.Holds.Tag;
+  if (Wanted.Tagged != (Tag != 0) || (Wanted.Tagged && !getTagSupport().Moves))
+    return false;
+  Wanted.Holds.Tag = Tag;
   // One that has grown many times by a little is in as many mappings, each of
   // which takes 4 us to move; to copy takes 1.6 us a page, and makes it one.
   constexpr uptr MaxFilledMappings = 256;
@@ -418,7 +484,7 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
     return false;
   const uptr OldUser = getUserPos(Request.OldBlock);
   const uptr OldBase =
-      scudo::roundDown(reinterpret_cast<uptr>(OldHeader), PageSize);
+      scudo::roundDown(untag(reinterpret_cast<uptr>(OldHeader)), PageSize);
   const uptr MoveBase = scudo::roundUp(OldUser, PageSize);
   const uptr NewEnd = scudo::roundUp(OldUser + Size, PageSize);
   const uptr MoveSize = scudo::Min(Old.commitEnd(), NewEnd) - MoveBase;
@@ -431,11 +497,16 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   if (reserveMemory(Span->MapSize, &Span->MapBase) != 0)
     return false;
   Span->CommitBase = Span->MapBase + PageSize;
+  if (Tag && !Tags.claim(Span->MapBase, Span->MapBase + Span->MapSize, Tag)) {
+    Span->unmap();
+    return false;
+  }
 
   // First what can fail, while the old block is whole.
   Span->Backed = Backends::planMove(Old.Backed, Cut, Head, MoveSize);
   uptr Ready = Head + MoveSize;
-  int Error = commitReserved(Span->CommitBase, Head);
+  ScopedUncheckedAccess Unchecked;
+  int Error = commitReserved(Span->CommitBase, Head, Wanted.Holds.getTags());
   uptr Front = 0;
   if (!Error && Ready != Span->CommitSize && !Wanted.Any) {
     Front = getGrowingFront(Old, OldBase, Span->CommitSize);
@@ -449,6 +520,8 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
                          &Span->Backed);
   if (Error) {
     Cache.noteResized(Span->CommitSize, Old.CommitSize, Pages);
+    if (Tag)
+      Tags.release(Span->MapBase);
     Span->unmap();
     return false;
   }
@@ -463,11 +536,17 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   OldHeader->MovedBase = MoveBase;
   OldHeader->MovedEnd = MoveBase + MoveSize;
   *UserPos = To - (MoveBase - OldUser);
+  const uptr KeptEnd = *UserPos + Request.KeptBytes;
+  if (Tag) {
+    storeTags(*UserPos, To - *UserPos, Tag);
+    // What was behind the old block's end may lie within the new one.
+    const uptr Tail = scudo::roundUp(KeptEnd, TagGranule);
+    storeTagsUnlessHeld(Tail, To + MoveSize - Tail, Tag);
+  }
   memcpy(reinterpret_cast<void *>(*UserPos),
          reinterpret_cast<const void *>(OldUser), MoveBase - OldUser);
   // What the last page that was kept holds behind the user's bytes is not to
   // be seen if the block grows.
-  const uptr KeptEnd = *UserPos + Request.KeptBytes;
   if (!Wanted.Any && KeptEnd < To + MoveSize)
     fillUnlessHeld(KeptEnd, To + MoveSize - KeptEnd, Wanted.Holds.Pattern);
   return true;
@@ -503,12 +582,17 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
     LocalStats.sub(scudo::StatAllocated, Span.CommitSize);
     LocalStats.sub(scudo::StatMapped, Span.MapSize);
   }
+  const bool Tagged = Span.Backed.Holds.Tag != 0;
+  if (Tagged)
+    Tags.release(Span.MapBase);
   if (MovedBase) {
     Span.unmapAround(MovedBase, MovedEnd);
     return;
   }
   Density.observe(Span, Pages.getWrittenPages());
-  if (Cache.store(Span, Pages))
+  if (Tagged && !areBlocksTagged())
+    Cache.noteFreed(Span.CommitSize); // Nothing could be made of it.
+  else if (Cache.store(Span, Pages))
     return;
   Pages.forget(Span.CommitSize, Span.Backed);
   Span.unmap();
@@ -535,6 +619,7 @@ void Secondary<Config>::appendReport(scudo::ScopedString *Str) {
   BackendStats Stats;
   Pages.getStats(&Stats);
   appendBackendStats(getOptions(), Stats, Str);
+  appendTaggingReport(Str);
   if (!Stats.anyBlocks())
     return;
   Cache.appendReport(Str);

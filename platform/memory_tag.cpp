@@ -52,6 +52,12 @@ TagChecks getTagChecks() {
              : TagChecks::Off;
 }
 
+void storeTagsUnlessHeld(uptr Base, uptr Size, u8 Tag) {
+  for (uptr At = Base; At < Base + Size; At += TagGranule)
+    if (loadTag(At) != Tag)
+      storeTags(At, TagGranule, Tag);
+}
+
 #if defined(__aarch64__)
 
 bool hasMemoryTags() {

@@ -72,6 +72,10 @@ uptr getTagBlockSize();
 // is copied.
 void storeTags(uptr Base, uptr Size, u8 Tag, TagLoop Loop = TagLoop::Best);
 
+// The same for a small range, of which granules that have the tag already are
+// left alone: a clean page stays clean.
+void storeTagsUnlessHeld(uptr Base, uptr Size, u8 Tag);
+
 // Turns tag checks off for the calling thread while it exists: for code that
 // works on memory of any tag by addresses without one. The kernel keeps that
 // across signals: handlers run with checks. Anywhere; costs nothing where there

@@ -17,6 +17,13 @@ const char *getTrustedEnv(const char *Name) {
   return getauxval(AT_SECURE) ? nullptr : getenv(Name);
 }
 
+// glibc's from 2.32 on; without it that is taken to be so.
+extern "C" __attribute__((weak)) char __libc_single_threaded;
+
+bool isSingleThreaded() {
+  return !&__libc_single_threaded || __libc_single_threaded;
+}
+
 s32 getProcessId() { return getpid(); }
 
 ProcessName getProcessName() {

@@ -17,6 +17,9 @@ const char *getTrustedEnv(const char *Name);
 
 s32 getProcessId();
 
+// Whether the calling thread is the process's only one, as far as libc knows.
+bool isSingleThreaded();
+
 // The name the kernel shows for the process (at most 15 bytes), "?" if it
 // cannot be had.
 struct ProcessName {

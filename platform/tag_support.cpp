@@ -6,6 +6,8 @@
 #include "platform/memory_tag.h"
 #include "platform/sealed_memfd.h"
 
+#include "atomic_helpers.h"
+
 namespace refpage {
 namespace {
 
@@ -43,6 +45,20 @@ TagSupport probeTagSupport() {
   }
   Found.Files = Found.Memory && doFilesShowTags();
   return Found;
+}
+
+TagSupport getTagSupport() {
+  enum : u8 { Memory = 1, Files = 2, Moves = 4, IsKnown = 8 };
+  static scudo::atomic_u8 Known = {};
+  u8 Bits = scudo::atomic_load_relaxed(&Known);
+  if (!Bits) {
+    const TagSupport Found = probeTagSupport();
+    Bits =
+        static_cast<u8>(IsKnown | (Found.Memory ? Memory : 0) |
+                        (Found.Files ? Files : 0) | (Found.Moves ? Moves : 0));
+    scudo::atomic_store_relaxed(&Known, Bits);
+  }
+  return {(Bits & Memory) != 0, (Bits & Files) != 0, (Bits & Moves) != 0};
 }
 
 } // namespace refpage

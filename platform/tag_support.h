@@ -21,6 +21,10 @@ struct TagSupport {
 // gives them back; does not touch `errno`.
 TagSupport probeTagSupport();
 
+// What was found when it was first asked for. Thread-safe, without locks: two
+// threads may both probe.
+TagSupport getTagSupport();
+
 } // namespace refpage
 
 #endif // REFPAGE_PLATFORM_TAG_SUPPORT_H_

@@ -3,6 +3,8 @@
 #include "refpage_backend/backends.h"
 
 #include "platform/mapping.h"
+#include "platform/memory_tag.h"
+#include "platform/tag_support.h"
 #include "refpage_backend/dense_fill.h"
 #include "refpage_backend/pattern_fill.h"
 #include "refpage_backend/restore.h"
@@ -58,8 +60,8 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
                      uptr ExpectedFront, Backing *B) {
   // What is expected of a size is no reason against what the user asks for.
   const uptr Front = Request == BackendRequest::Auto ? ExpectedFront : 0;
-  const Choice First = selectBackend(
-      {Size, Holds, Front, atomic_load_relaxed(&ExtraMappings), Request});
+  const Choice First = select(Size, Holds, Front);
+  ScopedUncheckedAccess Unchecked;
   Reason Why = First.Why;
   int Error = 0;
   bool IsReserved = true;
@@ -76,9 +78,17 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
       // Only a range that nothing was mapped over is still a reservation.
       IsReserved = Why == Reason::NoWindow || Why == Reason::MappingBudget;
     }
-    if (First.Kind == Backend::Memset || WindowError)
-      Error = commitMemset(Base, Size, Holds, IsReserved,
+    if (isFilled(First.Kind) || WindowError)
+      Error = commitFilled(Base, Size, Holds, IsReserved,
                            Why == Reason::DenseUse, B);
+  }
+  // Memory without the tag is better than none.
+  if (Error && Error != ENOMEM && Holds.Tag) {
+    Why = Reason::TagsRefused;
+    WindowError = Error;
+    B->Holds.Tag = 0;
+    Error = commitFilled(Base, Size, B->Holds, /*IsReserved=*/false,
+                         /*IsDense=*/false, B);
   }
   if (Error)
     return ENOMEM;
@@ -91,20 +101,46 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
   return 0;
 }
 
+Choice Backends::select(uptr Size, const Contents &Holds, uptr Front) const {
+  return selectBackend({Size, Holds, Front, atomic_load_relaxed(&ExtraMappings),
+                        Request, Holds.Tag && getTagSupport().Files});
+}
+
 int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
                            uptr Front, Backing *B, Reason *Why) {
+  // Each window is a mapping of its own, and the kernel would grant them one by
+  // one to a block that is more than the machine has. So the whole is asked for
+  // first, which costs 2 us.
+  if (Size >= AskFirstSize) {
+    if (const int CommitError = commitReserved(Base, Size)) {
+      *Why = Reason::NoWindow;
+      return CommitError;
+    }
+  }
+  Backing New;
+  int Error = viewWindow(Base, Size, Holds, Front, 1, &New, Why);
+  if (Error)
+    return Error;
+  if (Front)
+    Error = commitReserved(Base, Front, Holds.getTags());
+  if (Error) {
+    forget(Size, New);
+    *Why = Reason::MapFailed;
+    return Error;
+  }
+  fillDense(Base, Front, Holds);
+  *B = New;
+  return 0;
+}
+
+int Backends::viewWindow(uptr Base, uptr Size, const Contents &Holds,
+                         uptr Front, u32 FrontMappings, Backing *B,
+                         Reason *Why) {
   const Reason Chosen = *Why;
   *Why = Reason::NoWindow;
   Source *From = Sources.find(Holds, &B->Source);
   if (!From)
     return ENOSPC;
-
-  // Each window is a mapping of its own, and the kernel would grant them one by
-  // one to a block that is more than the machine has. So the whole is asked for
-  // first, which costs 2 us.
-  if (Size >= AskFirstSize)
-    if (const int CommitError = commitReserved(Base, Size))
-      return CommitError;
 
   // A program that closes every descriptor it sees in a loop in another thread
   // could win this race for ever.
@@ -115,8 +151,9 @@ int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
     if (const int AcquireError = From->acquire(Size, &W, &B->Window))
       return AcquireError;
     Backing Planned = *B;
+    Planned.Holds = Holds;
     Planned.Kind = W.Maker->Kind;
-    Planned.setFilled(Front, 1);
+    Planned.setFilled(Front, FrontMappings);
     Planned.FirstView = Planned.ViewSize = W.Size;
     const uptr Mappings = Planned.countExtraMappings(Size);
     if (atomic_load_relaxed(&ExtraMappings) + Mappings > MaxWindowMappings) {
@@ -131,12 +168,9 @@ int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
     if (Lost)
       From->reportLost(B->Window);
     From->finishMapping(B->Window);
-    if (!Error && Front)
-      Error = commitReserved(Base, Front);
     if (!Error) {
       *Why = Chosen;
       *B = Planned;
-      fillDense(Base, Front, Holds.Pattern);
       add(ExtraMappings, Mappings);
       return 0;
     }
@@ -148,21 +182,21 @@ int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
   return Error;
 }
 
-int Backends::commitMemset(uptr Base, uptr Size, const Contents &Holds,
+int Backends::commitFilled(uptr Base, uptr Size, const Contents &Holds,
                            bool IsReserved, bool IsDense, Backing *B) {
-  const int Error =
-      IsReserved ? commitReserved(Base, Size) : mapAnonymousOver(Base, Size);
+  const int Error = IsReserved ? commitReserved(Base, Size, Holds.getTags())
+                               : mapAnonymousOver(Base, Size, Holds.getTags());
   if (Error) {
     if (!IsReserved)
       reserveHole(Base, Size);
     return Error;
   }
-  B->Kind = Backend::Memset;
+  B->Kind = getFillingBackend(Holds);
   B->setFilled(Size, 1);
   if (IsDense)
-    fillDense(Base, Size, Holds.Pattern);
+    fillDense(Base, Size, Holds);
   else
-    fillPattern(Base, Size, Holds.Pattern);
+    fillFresh(Base, Size, Holds);
   return 0;
 }
 
@@ -177,18 +211,22 @@ bool Backends::canHold(const Backing &B, uptr Size, const Contents &Wanted,
   // Looking at bytes that were not written is in vain: a few are cheaper than a
   // block's mappings.
   constexpr uptr LittleInVain = 256UL << 10;
+  // A tag is never used twice in a row: the views are made anew, and what is
+  // filled gets its new tag where it is.
+  if (Wanted.Tag || B.Holds.Tag)
+    return Wanted.Tag && B.Holds.Tag &&
+           (isFilled(select(Size, Wanted, ExpectedFront).Kind)
+                ? !B.hasWindow()
+                : B.hasWindow() &&
+                      B.FilledBytes <= ExpectedFront + LittleInVain);
   // Views of a window hold what the window holds.
   if (B.hasWindow() && !(B.Holds == Wanted))
     return false;
   // Anonymous memory holds anything, if filling it is what would be done for
   // such a block anyway.
-  if (!B.hasWindow()) {
-    const uptr Mappings = atomic_load_relaxed(&ExtraMappings);
-    if (Wanted.isZero() ||
-        selectBackend({Size, Wanted, ExpectedFront, Mappings, Request}).Kind ==
-            Backend::Memset)
-      return true;
-  }
+  if (!B.hasWindow() &&
+      (Wanted.isZero() || isFilled(select(Size, Wanted, ExpectedFront).Kind)))
+    return true;
   return B.Holds == Wanted && B.FilledBytes <= ExpectedFront + LittleInVain;
 }
 
@@ -197,7 +235,7 @@ bool Backends::isOutgrown(const Backing &B, uptr Size, uptr ExpectedFront,
   constexpr uptr LongFront = 256UL << 10;
   // Making it anew costs as much as some uses gain.
   constexpr u32 UsesBetween = 8;
-  if (!B.hasWindow() || Request != BackendRequest::Auto ||
+  if (!B.hasWindow() || B.Holds.Tag || Request != BackendRequest::Auto ||
       Reuses % UsesBetween != 0)
     return false;
   if (ExpectedFront >= LongFront && ExpectedFront / 2 > B.FilledBytes)
@@ -222,17 +260,17 @@ Restored Backends::restore(uptr Base, uptr Size, uptr Unused,
   const uptr End = Base + Size;
   uptr Known = scudo::Max(Base + B->FilledBytes, Start);
   if (WasDiscarded) {
-    fillDense(Base, B->FilledBytes, Wanted.Pattern);
+    fillDense(Base, B->FilledBytes, Wanted);
     R.Filled = B->FilledBytes;
   } else {
     // What is expected to be written is not worth a question to the kernel.
     const uptr Expected = scudo::Min(Start + ExpectedFront, End);
     if (B->FilledBytes > Unused)
-      restoreByContents(Start, Known - Start, Wanted.Pattern, Start,
+      restoreByContents(Start, Known - Start, Wanted, Start,
                         B->hasWindow() ? CleanPages::Leave : CleanPages::Keep,
                         &R);
     if (Expected > Known) {
-      restoreByContents(Known, Expected - Known, Wanted.Pattern, Start,
+      restoreByContents(Known, Expected - Known, Wanted, Start,
                         CleanPages::Leave, &R);
       Known = Expected;
     }
@@ -249,9 +287,10 @@ Restored Backends::restore(uptr Base, uptr Size, uptr Unused,
 }
 
 Restored Backends::restorePiece(uptr Base, uptr Size, const Contents &Wanted) {
+  ScopedUncheckedAccess Unchecked;
   Restored R;
-  restoreByContents(Base, Size, Wanted.Pattern, Base, CleanPages::Keep, &R);
-  add(ReusedBytes[index(Backend::Memset)], Size);
+  restoreByContents(Base, Size, Wanted, Base, CleanPages::Keep, &R);
+  add(ReusedBytes[index(getFillingBackend(Wanted))], Size);
   noteFill(R.Filled, Size - R.Filled);
   return R;
 }
@@ -290,6 +329,16 @@ bool Backends::hasMappingsLeft() const {
 void Backends::reuse(uptr Size, const Backing &B) {
   add(ReusedBlocks[index(B.Kind)], 1);
   add(ReusedBytes[index(B.Kind)], Size);
+}
+
+bool Backends::isWritten(uptr Page) {
+  bool IsWritten = false;
+  WrittenPages.forEachWrittenRun(Page, scudo::getPageSizeCached(),
+                                 [&](const PageRun &) {
+                                   IsWritten = true;
+                                   return true;
+                                 });
+  return IsWritten;
 }
 
 bool Backends::discard(uptr Base, uptr Size) {

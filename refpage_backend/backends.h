@@ -28,7 +28,8 @@ public:
   // Makes a reserved range readable and writable, its clean pages holding
   // Holds, and fills *B. The first ExpectedFront bytes (0 if unknown) are
   // expected to be written, so that nothing is saved by not filling them.
-  // Returns 0, or ENOMEM; the range is then to be unmapped.
+  // Where memory cannot have a tag it has none, and B->Holds says so. Returns
+  // 0, or ENOMEM; the range is then to be unmapped.
   int commit(uptr Base, uptr Size, const Contents &Holds, uptr ExpectedFront,
              Backing *B);
 
@@ -51,6 +52,13 @@ public:
   // was written in that use, from Base + Unused on.
   Restored restore(uptr Base, uptr Size, uptr Unused, const Contents &Wanted,
                    uptr ExpectedFront, bool WasDiscarded, Backing *B);
+
+  // The same for contents with a tag, which is not the one that the range had:
+  // what was filled is tagged where it is, views are made anew and drop what
+  // was written in them. Returns 0, or ENOMEM; the range is then to be
+  // forgotten and unmapped.
+  int renew(uptr Base, uptr Size, uptr Unused, const Contents &Wanted,
+            bool WasDiscarded, Backing *B, Restored *R);
 
   // Makes a piece of anonymous memory that was used before hold Wanted all
   // over.
@@ -107,6 +115,9 @@ public:
   // range then has to be restored with WasDiscarded.
   bool discard(uptr Base, uptr Size);
 
+  // Whether a page was written; false if that is not known.
+  bool isWritten(uptr Page);
+
   // Which pages of a range were written, for those who learn from it.
   Pagemap &getWrittenPages() { return WrittenPages; }
 
@@ -122,8 +133,11 @@ public:
 private:
   int commitWindow(uptr Base, uptr Size, const Contents &Holds, uptr Front,
                    Backing *B, Reason *Why);
-  int commitMemset(uptr Base, uptr Size, const Contents &Holds, bool IsReserved,
+  int commitFilled(uptr Base, uptr Size, const Contents &Holds, bool IsReserved,
                    bool IsDense, Backing *B);
+  int viewWindow(uptr Base, uptr Size, const Contents &Holds, uptr Front,
+                 u32 FrontMappings, Backing *B, Reason *Why);
+  Choice select(uptr Size, const Contents &Holds, uptr Front) const;
   int extendView(uptr Base, uptr Size, bool Continues, uptr BlockSize,
                  Backing *B);
   void noteMappings(uptr Now, uptr Before);

@@ -15,6 +15,8 @@ namespace refpage {
   REFPAGE_BACKEND(Zero, "zero")                                                \
   /* Anonymous memory, filled before it is handed out. */                      \
   REFPAGE_BACKEND(Memset, "memset")                                            \
+  /* The same for contents with a memory tag: tagged and filled. */            \
+  REFPAGE_BACKEND(TagStore, "tag_store")                                       \
   /* Private views of a sealed memory file. */                                 \
   REFPAGE_BACKEND(MemfdWindow, "memfd_window")
 
@@ -30,6 +32,14 @@ constexpr u32 NumBackends = REFPAGE_BACKENDS(REFPAGE_BACKEND);
 
 const char *getBackendName(Backend Kind);
 
+// Anonymous memory that was filled, and the backend that fills it.
+constexpr bool isFilled(Backend Kind) {
+  return Kind == Backend::Memset || Kind == Backend::TagStore;
+}
+constexpr Backend getFillingBackend(const Contents &Holds) {
+  return Holds.Tag ? Backend::TagStore : Backend::Memset;
+}
+
 // Kept with each block, live or cached, and handed back to Backends.
 struct Backing {
   // What clean pages of the block hold.
@@ -41,8 +51,9 @@ struct Backing {
   u8 Window = 0;
   // So many bytes at the block's front have to be looked at, every one, when
   // the contents are put back: anonymous memory, which may not hold them when
-  // clean. All of it for Memset, none for Zero. They take so many mappings; if
-  // those are several, there may be views of the window among them.
+  // clean. All of it for Memset and TagStore, none for Zero. They take so many
+  // mappings; if those are several, there may be views of the window among
+  // them.
   uptr FilledBytes = 0;
   u32 FilledMappings = 0;
   // Behind them lie views of the window: the first of so many bytes, the others
@@ -52,9 +63,7 @@ struct Backing {
 
   // Whether the block views a window, which it then has to give back. All
   // others are anonymous memory.
-  bool hasWindow() const {
-    return Kind != Backend::Zero && Kind != Backend::Memset;
-  }
+  bool hasWindow() const { return Kind != Backend::Zero && !isFilled(Kind); }
 
   void setFilled(uptr Bytes, u32 Mappings) {
     FilledBytes = Bytes;

@@ -10,18 +10,23 @@ namespace refpage {
 namespace {
 
 int makeMemfdWindow(const Contents &Holds, uptr Size, Window *New) {
-  // Tags need the window mapped and tagged before it is sealed, and a kernel
-  // whose memory files keep them.
-  if (Holds.Tag != 0)
-    return ENOTSUP;
   MemfdInMaking Memfd;
   int Error = Memfd.create("scudo:refpage", Size);
+  // Zeros are written too: a page that a file does not have yet would be a
+  // private one, without a tag.
   if (!Error)
     Error = Memfd.write(Size, Holds.Pattern);
+  if (!Error && Holds.Tag)
+    Error = Memfd.tag(Size, Holds.Tag);
   if (!Error)
     Error = Memfd.seal();
+  if (!Error && Holds.Tag &&
+      !(Memfd.showsTag(0, Holds.Tag) &&
+        Memfd.showsTag(Size - scudo::getPageSizeCached(), Holds.Tag)))
+    Error = ENOTSUP;
   if (Error)
     return Error;
+  New->Tags = Holds.getTags();
   New->File = Memfd.release();
   New->Size = Size;
   New->OwnMemory = Size;

@@ -5,6 +5,7 @@
 #include "refpage_backend/backends.h"
 
 #include "platform/mapping.h"
+#include "platform/memory_tag.h"
 #include "refpage_backend/dense_fill.h"
 
 #include "atomic_helpers.h"
@@ -30,7 +31,7 @@ void Backends::split(uptr Size, uptr FrontSize, uptr GapSize, Backing *B,
     // Of several mappings some may be views that are looked at like filled
     // memory.
     if (Front->FilledBytes == FrontSize && Front->FilledMappings == 1) {
-      Front->Kind = Backend::Memset;
+      Front->Kind = getFillingBackend(Whole.Holds);
       Lost = Cut;
     } else {
       From.retain(Whole.Window);
@@ -46,7 +47,7 @@ Backing Backends::planMove(const Backing &Old, uptr Cut, uptr Head,
                            uptr Moved) {
   Backing New = Old.withoutFront(Cut);
   const uptr Size = Head + Moved;
-  if (New.Kind == Backend::Memset)
+  if (isFilled(New.Kind))
     New.setFilled(Size, New.FilledMappings + 1);
   else if (New.hasWindow())
     New.setFilled(scudo::Min(New.FilledBytes + Head, Size),
@@ -83,9 +84,13 @@ int Backends::move(uptr From, uptr To, uptr Size, const Backing &FromBacking,
   // Half moved: the kernel is short of memory or of mappings. What is left is
   // copied, so that the block is whole again, and nothing stays where it was.
   const uptr Left = Size - Moved;
-  Error = commitReserved(To + Moved, Left);
+  const Contents &Holds = FromBacking.Holds;
+  Error = commitReserved(To + Moved, Left, Holds.getTags());
   if (Error)
     return Error;
+  if (Holds.Tag)
+    storeTags(To + Moved, Left, Holds.Tag);
+  ScopedUncheckedAccess Unchecked;
   memcpy(reinterpret_cast<void *>(To + Moved),
          reinterpret_cast<const void *>(From + Moved), Left);
   unmapMemory(From + Moved, Left);
@@ -122,10 +127,8 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
   if (B->hasWindow() && !(B->Holds == Wanted))
     return ENOTSUP;
   const uptr Front = Request == BackendRequest::Auto ? ExpectedFront : 0;
-  const uptr Mappings = atomic_load_relaxed(&ExtraMappings);
-  const Choice First =
-      selectBackend({Size + Added, Wanted, Front, Mappings, Request});
-  const uptr Filled = First.Kind == Backend::Memset
+  const Choice First = select(Size + Added, Wanted, Front);
+  const uptr Filled = isFilled(First.Kind)
                           ? Added
                           : scudo::Min(Front > Size ? Front - Size : 0, Added);
   Backing New = *B;
@@ -133,12 +136,13 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
   if (!B->hasWindow() || Filled)
     New.setFilled(Size + Filled,
                   static_cast<u32>(B->countExtraMappings(Size)) + 2);
-  int Error = Filled ? commitReserved(Base + Size, Filled) : 0;
+  int Error =
+      Filled ? commitReserved(Base + Size, Filled, Wanted.getTags()) : 0;
   if (!Error && Filled != Added)
     Error = extendView(Base + Size + Filled, Added - Filled, Filled == 0, Size,
                        &New);
   if (!Error && Filled == Added && !New.hasWindow())
-    New.Kind = Backend::Memset;
+    New.Kind = getFillingBackend(Wanted);
   if (Error)
     return Error;
   noteMappings(New.countExtraMappings(Size + Added),
@@ -148,7 +152,8 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
     Sources.get(New.Source)
         .noteResize(static_cast<sptr>(B->hasWindow() ? Added : Size + Filled));
   }
-  fillDense(Base + Size, Filled, Wanted.Pattern);
+  ScopedUncheckedAccess Unchecked;
+  fillDense(Base + Size, Filled, Wanted);
   noteFill(Filled, Added - Filled);
   *B = New;
   return 0;

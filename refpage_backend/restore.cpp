@@ -3,6 +3,7 @@
 #include "refpage_backend/restore.h"
 
 #include "platform/mapping.h"
+#include "platform/memory_tag.h"
 #include "refpage_backend/pattern_fill.h"
 
 namespace refpage {
@@ -23,12 +24,15 @@ void dropOrFill(uptr Base, uptr Size, u64 Pattern, uptr Start, Restored *R) {
 
 } // namespace
 
-void restoreByContents(uptr Base, uptr Size, u64 Pattern, uptr Start,
+void restoreByContents(uptr Base, uptr Size, const Contents &Wanted, uptr Start,
                        CleanPages Clean, Restored *R) {
   const uptr PageSize = scudo::getPageSizeCached();
+  const u64 Pattern = Wanted.Pattern;
   const uptr End = Base + Size;
   uptr Written = Base;
   for (uptr Page = Base; Page != End; Page += PageSize) {
+    if (Wanted.Tag)
+      storeTags(Page, PageSize, Wanted.Tag);
     if (!holdsPattern(Page, PageSize, Pattern))
       continue;
     if (Clean == CleanPages::Keep)
@@ -56,7 +60,7 @@ void restoreByPagemap(Pagemap &Pages, uptr Base, uptr Size, u64 Pattern,
           dropOrFill(Run.Base, Run.Size, Pattern, Start, R);
         } else {
           Resident += Run.Size;
-          restoreByContents(Run.Base, Run.Size, Pattern, Start,
+          restoreByContents(Run.Base, Run.Size, {Pattern, 0}, Start,
                             CleanPages::Leave, R);
         }
         return true;

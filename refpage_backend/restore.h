@@ -7,6 +7,7 @@
 #define REFPAGE_BACKEND_RESTORE_H_
 
 #include "platform/pagemap.h"
+#include "refpage_backend/contents.h"
 
 namespace refpage {
 
@@ -31,8 +32,9 @@ struct Restored {
 // time, that is ended by a write of what it holds.
 enum class CleanPages : u8 { Leave, Keep };
 
-// For pages that are resident, or will be written anyway.
-void restoreByContents(uptr Base, uptr Size, u64 Pattern, uptr Start,
+// For pages that are resident, or will be written anyway. All of them get the
+// contents' tag, if it has one (under a ScopedUncheckedAccess).
+void restoreByContents(uptr Base, uptr Size, const Contents &Wanted, uptr Start,
                        CleanPages Clean, Restored *R);
 
 // For a range whose clean pages hold Pattern already: a view of a window with

@@ -24,22 +24,26 @@ const char *getReasonText(Reason Why) {
 
 bool isFallback(Reason Why) {
   return Why == Reason::MappingBudget || Why == Reason::NoWindow ||
-         Why == Reason::MapFailed || Why == Reason::WindowLost;
+         Why == Reason::NoTagsInFiles || Why == Reason::TagsRefused || Why == Reason::MapFailed ||
+         Why == Reason::WindowLost;
 }
 
 Choice selectBackend(const BlockRequest &Block) {
   if (Block.Holds.isZero())
     return {Backend::Zero, Reason::ZeroContents};
+  const Backend Filling = getFillingBackend(Block.Holds);
   if (Block.Request == BackendRequest::Memset)
-    return {Backend::Memset, Reason::Requested};
+    return {Filling, Reason::Requested};
+  if (Block.Holds.Tag && !Block.CanTagWindows)
+    return {Filling, Reason::NoTagsInFiles};
   if (Block.WindowMappings >= MaxWindowMappings)
-    return {Backend::Memset, Reason::MappingBudget};
+    return {Filling, Reason::MappingBudget};
   if (Block.Request == BackendRequest::Memfd)
     return {Backend::MemfdWindow, Reason::Requested};
   if (Block.Size < MinWindowBlock)
-    return {Backend::Memset, Reason::SmallBlock};
+    return {Filling, Reason::SmallBlock};
   if (Block.ExpectedFront >= Block.Size)
-    return {Backend::Memset, Reason::DenseUse};
+    return {Filling, Reason::DenseUse};
   return {Backend::MemfdWindow, Reason::SparseUse};
 }
 

@@ -21,6 +21,8 @@ enum class BackendRequest : u8 { Auto, Memfd, Memset };
   REFPAGE_REASON(DenseUse, "blocks of that size get written whole")            \
   REFPAGE_REASON(MappingBudget, "windows have used their share of mappings")   \
   REFPAGE_REASON(NoWindow, "no window could be made")                          \
+  REFPAGE_REASON(NoTagsInFiles, "memory files do not keep tags here")          \
+  REFPAGE_REASON(TagsRefused, "their memory could not be mapped with tags")    \
   REFPAGE_REASON(MapFailed, "a window could not be mapped")                    \
   REFPAGE_REASON(WindowLost, "the program kept closing the window's "          \
                              "descriptor")
@@ -51,6 +53,7 @@ struct BlockRequest {
   uptr ExpectedFront;  // Bytes at its front expected to be written anyway.
   uptr WindowMappings; // Mappings that windows take now, beyond one a block.
   BackendRequest Request;
+  bool CanTagWindows; // Asked only if Holds has a tag.
 };
 
 // The backend to try first. Does not look whether it works: that shows when it

@@ -39,9 +39,10 @@ void Source::init(const Contents &NewHolds, const WindowMaker *const *NewMakers,
 // to 1024 mappings.
 Source::WindowWish Source::getWish(uptr NewBytes) {
   constexpr uptr CostRatio = 32UL << 10;
-  constexpr uptr LargeWindow = 4UL << 20;
+  // There can be one for each of thirteen tags.
+  const uptr LargeWindow = Holds.Tag ? 2UL << 20 : 4UL << 20;
   constexpr uptr MaxMappings = 1024;
-  constexpr uptr FreeMemory = 1UL << 20;
+  const uptr FreeMemory = Holds.Tag ? 512UL << 10 : 1UL << 20;
   constexpr uptr LiveShare = 64;
   constexpr uptr GrowthFactor = 2;
   const uptr Useful = scudo::Min(

@@ -13,7 +13,7 @@ int mapWindow(const Window &W, uptr Offset, uptr Base, uptr Size, bool *Lost) {
   int Error = 0;
   for (uptr Length; Size && !Error; Base += Length, Size -= Length) {
     Length = scudo::Min(W.Size - Offset, Size);
-    Error = mapFileOver(W.File.Fd, Offset, Base, Length);
+    Error = mapFileOver(W.File.Fd, Offset, Base, Length, W.Tags);
     if (Error)
       reserveHole(Base, Length);
     Offset = 0;

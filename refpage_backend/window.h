@@ -6,6 +6,7 @@
 #ifndef REFPAGE_BACKEND_WINDOW_H_
 #define REFPAGE_BACKEND_WINDOW_H_
 
+#include "platform/mapping.h"
 #include "platform/parked_fd.h"
 #include "refpage_backend/backing.h"
 
@@ -18,6 +19,7 @@ struct Window {
   KeptFile File;                      // Fd -1: closed, or lost to the program.
   uptr Size = 0;                      // Bytes that one mapping can span.
   uptr OwnMemory = 0;                 // Bytes the window itself takes.
+  MemoryTags Tags = MemoryTags::None; // How its views are mapped.
   u32 Users = 0;   // Blocks that view it, live or cached or being made.
   u32 Mappers = 0; // Threads that are about to map it.
 };

@@ -11,8 +11,8 @@
 namespace scudo {
 
 struct RefpageConfig {
-  // The Secondary does not take tags yet, and a heap is tagged as a whole.
-  static const bool MaySupportMemoryTagging = false;
+  // Where the machine has tags, the process is asked (allocator/tagging.h).
+  static const bool MaySupportMemoryTagging = true;
   template <class A> using TSDRegistryT = TSDRegistryExT<A>; // Exclusive
 
   // The values of upstream's DefaultConfig, which is not compiled when there is

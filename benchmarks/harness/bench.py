@@ -40,6 +40,9 @@ class Bench:
     layout: Layout = WHOLE_PROGRAM
     table: Callable = report.table
     under_peers: bool = True  # whether "peers" has it
+    # Where programs do not run on this machine: takes the context, the cases
+    # and the progress; gives variants, samples, and a line about the machine.
+    measure: Optional[Callable] = None
 
 
 def with_peers(bench):

@@ -63,9 +63,9 @@ def install_command(command, package):
         install([package])
 
 
-def bazel(targets):
+def bazel(targets, *options):
     quiet = ("--ui_event_filters=-info", "--noshow_loading_progress")
-    _run(["bazel", "build", *quiet, *targets])
+    _run(["bazel", "build", *quiet, *options, *targets])
 
 
 def update_package_lists():

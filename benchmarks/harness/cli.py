@@ -2,7 +2,6 @@
 """The command line of tools/bench."""
 
 import argparse
-import contextlib
 import dataclasses
 import datetime
 import os
@@ -33,7 +32,7 @@ def _arguments(words):
         description="Runs a benchmark under the variants of the allocator, in"
         " turns, after one round\nthat is not counted. A Markdown table of the"
         " medians goes to stdout, the rows\nmeasured to bench-results/.\n\n"
-        f"NAME is one of\n{about}\n  {'all':{width}}  all but the demo\n"
+        f"NAME is one of\n{about}\n  {'all':{width}}  all but demo and mte\n"
         f"  {'peers':{width}}  all, or each BENCH, under other allocators too",
     )
     add = parser.add_argument
@@ -187,29 +186,44 @@ def _machine():
     )
 
 
-def _keep(name, samples, table, missing):
+def _keep(name, samples, table, machine, missing):
     """The rows and the table as files; gives the path of the rows."""
     now = datetime.datetime.now(datetime.timezone.utc)
     context.RESULTS.mkdir(exist_ok=True)
     path = context.RESULTS / f"{name}-{now:%Y%m%dT%H%M%SZ}.csv"
     samples.write_csv(path)
-    caption = f"{samples.rounds()} rounds. {_machine()}."
+    caption = f"{samples.rounds()} rounds. {machine}."
     for left_out, reason in missing.items():
         caption += f" Left out: {left_out} ({reason})."
     path.with_suffix(".md").write_text(f"{table}\n\n{caption}\n")
     return path, caption
 
 
+def _measure_here(arguments, bench, place, cases, progress):
+    """(variants, samples, why some variants are left out)"""
+    names = _variant_names(arguments, bench)
+    chosen, missing = _find_variants(arguments, names, place.binaries)
+    for name, reason in missing.items():
+        progress.note(f"{name} is left out: {reason}")
+    samples = run_rounds(
+        Runner(place.binary("measure"), place.scratch),
+        cases,
+        chosen,
+        arguments.runs or bench.runs,
+        progress,
+        arguments.seconds or bench.seconds,
+        arguments.stats,
+    )
+    return chosen, samples, missing
+
+
 def _run(arguments, bench):
     """True if every program ran."""
     progress = Progress(bench.name)
-    names = _variant_names(arguments, bench)
-    binaries = _prepare(arguments, bench, names)
-    chosen, missing = _find_variants(arguments, names, binaries)
-    for name, reason in missing.items():
-        progress.note(f"{name} is left out: {reason}")
-    with contextlib.ExitStack() as stack:
-        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+    binaries = context.ROOT
+    if not bench.measure:
+        binaries = _prepare(arguments, bench, _variant_names(arguments, bench))
+    with tempfile.TemporaryDirectory() as scratch:
         place = context.Context(
             binaries=binaries,
             cache=context.cache_directory(),
@@ -217,20 +231,19 @@ def _run(arguments, bench):
             say=progress.note,
         )
         cases = _choose_cases(arguments, bench.cases(place))
-        samples = run_rounds(
-            Runner(place.binary("measure"), scratch),
-            cases,
-            chosen,
-            arguments.runs or bench.runs,
-            progress,
-            arguments.seconds or bench.seconds,
-            arguments.stats,
-        )
+        if bench.measure:
+            chosen, samples, machine = bench.measure(place, cases, progress)
+            missing = {}
+        else:
+            chosen, samples, missing = _measure_here(
+                arguments, bench, place, cases, progress
+            )
+            machine = _machine()
     if not samples.rounds():
         progress.note("nothing was measured")
         return False
     table = bench.table(cases, chosen, samples, bench.layout)
-    path, caption = _keep(bench.name, samples, table, missing)
+    path, caption = _keep(bench.name, samples, table, machine, missing)
     print(table, flush=True)
     progress.note(caption)
     progress.note(f"rows in {path.relative_to(context.ROOT)}")

@@ -5,6 +5,7 @@
 
 #include "tests/allocator/heap.h"
 #include "tests/support/child.h"
+#include "tests/support/emulator.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -51,6 +52,8 @@ void useUpAndGiveBack(size_t Size, size_t MaxBlocks) {
 }
 
 TEST(LimitsTest, AddressSpace) {
+  if (!canLimit(RLIMIT_AS))
+    GTEST_SKIP() << "the emulator does not apply RLIMIT_AS";
   inChild([] {
     setLimit(RLIMIT_AS, getVirtualBytes() + 64 * MiB);
     useUpAndGiveBack(4 * MiB, 1000);
@@ -58,6 +61,8 @@ TEST(LimitsTest, AddressSpace) {
 }
 
 TEST(LimitsTest, DataSize) {
+  if (!canLimit(RLIMIT_DATA))
+    GTEST_SKIP() << "the emulator does not apply RLIMIT_DATA";
   inChild([] {
     // What counts is writable private memory, whatever it maps.
     setLimit(RLIMIT_DATA, 64 * MiB);

@@ -2,14 +2,19 @@
 
 #include "allocator/stats_text.h"
 
+#include "tests/support/emulator.h"
+
 #include "gtest/gtest.h"
 
 #include <errno.h>
 #include <string>
 
 using namespace refpage;
+using namespace refpage_test;
 
 namespace {
+
+const std::string Name = getKernelName("stats_text_test");
 
 // With a block, since there is nothing to say without.
 std::string textOf(BackendStats Stats) {
@@ -27,7 +32,7 @@ void expectLine(const std::string &Text, const std::string &Line) {
 
 TEST(StatsTextTest, NamesProcessVariantAndPattern) {
   BackendStats Stats = {};
-  EXPECT_EQ(textOf(Stats).find("refpage: large blocks of stats_text_test"), 0U);
+  EXPECT_EQ(textOf(Stats).find("refpage: large blocks of " + Name), 0U);
   EXPECT_NE(textOf(Stats).find("variant refpage, pattern abababababababab\n"),
             std::string::npos);
 }
@@ -38,7 +43,7 @@ TEST(StatsTextTest, OneLineForAProcessWithoutLargeBlocks) {
   const BackendStats Stats = {};
   appendBackendStats(Asked, Stats, &Str);
   const std::string Text = Str.data();
-  EXPECT_EQ(Text.find("refpage: no large blocks in stats_text_test (pid "), 0U);
+  EXPECT_EQ(Text.find("refpage: no large blocks in " + Name + " (pid "), 0U);
   EXPECT_EQ(Text.find('\n'), Text.size() - 1);
 }
 

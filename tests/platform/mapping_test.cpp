@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "platform/mapping.h"
+#include "tests/support/emulator.h"
 #include "tests/support/memory.h"
 
 #include "gtest/gtest.h"
@@ -60,6 +61,8 @@ TEST_F(MappingTest, AFileMappedOverIsPrivate) {
 }
 
 TEST_F(MappingTest, PopulateMakesPagesResident) {
+  if (!canAdvise())
+    GTEST_SKIP() << "the emulator does not pass advice on to the kernel";
   ASSERT_EQ(commitReserved(Base, Size), 0);
   const int Error = populatePages(Base, Size);
   if (Error == ENOTSUP)

@@ -7,6 +7,7 @@
 #include "platform/mapping.h"
 #include "platform/pagemap.h"
 #include "tests/support/child.h"
+#include "tests/support/emulator.h"
 #include "tests/support/memory.h"
 #include "tests/support/seccomp.h"
 
@@ -404,6 +405,8 @@ TEST_F(PagemapTest, AReadOfNothingMidwayIsAnErrorToo) {
 
 // Filters that look at the commands of ioctl() may kill.
 TEST_F(PagemapTest, UnderAFilterTheScanIsNotTried) {
+  if (!canFilterCalls())
+    GTEST_SKIP() << "the emulator has no system call filters";
   constexpr unsigned MaxSeconds = 20;
   runInChild(MaxSeconds, [&] {
     Reader.close();

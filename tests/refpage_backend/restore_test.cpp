@@ -136,7 +136,7 @@ TEST_F(RestoreTest, TheFrontGoesOnFromPartToPart) {
   for (uptr I : {1, 2, 3, 4, 5, 7})
     write(I);
   Restored R;
-  restoreByContents(Base + Page, 3 * Page, Pattern, Base + Page,
+  restoreByContents(Base + Page, 3 * Page, {Pattern, 0}, Base + Page,
                     CleanPages::Leave, &R);
   EXPECT_EQ(R.Front, 3 * Page);
   restoreByPagemap(Pages, Base + 4 * Page, Size - 4 * Page, Pattern,

@@ -10,6 +10,7 @@ def _scudo_sources_impl(rctx):
     rctx.report_progress("Fetching Scudo %s (164 MB, through apt)" % VERSION)
     result = rctx.execute([
         "/usr/bin/python3",
+        "-B",
         rctx.path(rctx.attr._fetch),
         "--package=" + PACKAGE,
         "--version=" + VERSION,
@@ -18,7 +19,9 @@ def _scudo_sources_impl(rctx):
         "--tarball=" + rctx.os.environ.get("SCUDO_TARBALL", ""),
         "--tarball-base=" + str(rctx.path(rctx.attr.build_file).dirname.dirname.dirname),
         "--output=.",
-    ], timeout = 3600)  # a slow line takes longer than the default of 10 minutes
+    ], environment = {
+        "PYTHONPATH": str(rctx.path(rctx.attr._apt).dirname),
+    }, timeout = 3600)  # a slow line takes longer than the default of 10 minutes
     if result.return_code != 0:
         fail(result.stderr)
     rctx.symlink(rctx.attr.build_file, "BUILD.bazel")
@@ -30,6 +33,10 @@ scudo_sources = repository_rule(
         "_fetch": attr.label(
             allow_single_file = True,
             default = "//third_party/scudo:fetch_sources.py",
+        ),
+        "_apt": attr.label(
+            allow_single_file = True,
+            default = "//third_party/apt:private_apt.py",
         ),
     },
     # SCUDO_TARBALL=FILE: Debian's llvm-toolchain-19_19.1.7.orig.tar.xz on disk,

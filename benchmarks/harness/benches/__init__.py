@@ -9,6 +9,7 @@ from . import (
     grow,
     malloc,
     micro,
+    mte,
     pdfium,
     programs,
     regret,
@@ -28,12 +29,16 @@ ALL = {
         malloc,
         small,
         regret,
+        mte,
         demo,
     )
 }
 
-# What "all" runs. The demonstration repeats cases of the others.
-FULL = tuple(name for name in ALL if name != demo.BENCH.name)
+# What "all" runs. The demonstration repeats cases of the others; memory tags
+# are no matter of this machine.
+FULL = tuple(
+    name for name in ALL if name not in (demo.BENCH.name, mte.BENCH.name)
+)
 
 # What "peers" runs.
 UNDER_PEERS = tuple(name for name in FULL if ALL[name].under_peers)

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "allocator/tag_map.h"
+
+#include "platform/mapping.h"
+#include "platform/memory_tag.h"
+
+#include <string.h>
+
+namespace refpage {
+namespace {
+
+constexpr uptr TagMask = NumTags - 1;
+constexpr u32 AllTags = (1U << NumTags) - 1;
+
+} // namespace
+
+uptr TagMap::Block::getEnd() const { return EndAndTag & ~TagMask; }
+u8 TagMap::Block::getTag() const { return EndAndTag & TagMask; }
+
+// The first block that begins at Base or behind it.
+u32 TagMap::find(uptr Base) const {
+  u32 First = 0;
+  for (u32 Length = Count; Length;) {
+    const u32 Half = Length / 2;
+    if (Blocks[First + Half].Base < Base) {
+      First += Half + 1;
+      Length -= Half + 1;
+    } else {
+      Length = Half;
+    }
+  }
+  return First;
+}
+
+u32 TagMap::getNeighbours(uptr Base, uptr End) const {
+  u32 Mask = 0;
+  const u32 Next = find(Base);
+  if (Next != Count && Blocks[Next].Base == End)
+    Mask |= 1U << Blocks[Next].getTag();
+  if (Next != 0 && Blocks[Next - 1].getEnd() == Base)
+    Mask |= 1U << Blocks[Next - 1].getTag();
+  return Mask;
+}
+
+// Tags of pointers that may still be about.
+u32 TagMap::getFormer(uptr Base, uptr End) const {
+  u32 Mask = 0;
+  for (const Block &B : Freed)
+    if (B.Base < End && Base < B.getEnd())
+      Mask |= 1U << B.getTag();
+  return Mask;
+}
+
+void TagMap::insert(uptr Base, uptr End, u8 Tag) {
+  constexpr uptr Size = MostBlocks * sizeof(Block);
+  if (!Blocks) {
+    uptr Memory;
+    if (reserveMemory(Size, &Memory) != 0)
+      return;
+    if (commitReserved(Memory, Size) != 0) {
+      unmapMemory(Memory, Size);
+      return;
+    }
+    Blocks = reinterpret_cast<Block *>(Memory);
+  }
+  if (Count == MostBlocks)
+    return;
+  const u32 Place = find(Base);
+  memmove(Blocks + Place + 1, Blocks + Place, (Count - Place) * sizeof(Block));
+  Blocks[Place] = {Base, End | Tag};
+  Count++;
+}
+
+u8 TagMap::choose(uptr Base, uptr End, u32 Exclude) {
+  scudo::ScopedLock L(Mutex);
+  const u32 Neighbours = Exclude | getNeighbours(Base, End);
+  u32 Mask = Neighbours | getFormer(Base, End);
+  // Something must be left to chance, too.
+  constexpr int LeastChoice = 4;
+  if (NumTags - static_cast<u32>(__builtin_popcount(Mask & AllTags)) <
+      LeastChoice)
+    Mask = Neighbours;
+  const u8 Tag = chooseTag(Mask);
+  insert(Base, End, Tag);
+  return Tag;
+}
+
+bool TagMap::claim(uptr Base, uptr End, u8 Tag) {
+  scudo::ScopedLock L(Mutex);
+  if ((getNeighbours(Base, End) | getFormer(Base, End)) & 1U << Tag)
+    return false;
+  insert(Base, End, Tag);
+  return true;
+}
+
+void TagMap::release(uptr Base) {
+  scudo::ScopedLock L(Mutex);
+  const u32 Place = find(Base);
+  if (Place == Count || Blocks[Place].Base != Base)
+    return;
+  Freed[FreedPos++ % MostFreed] = Blocks[Place];
+  Count--;
+  memmove(Blocks + Place, Blocks + Place + 1, (Count - Place) * sizeof(Block));
+}
+
+void TagMap::unmapTestOnly() {
+  scudo::ScopedLock L(Mutex);
+  if (Blocks)
+    unmapMemory(reinterpret_cast<uptr>(Blocks), MostBlocks * sizeof(Block));
+  Blocks = nullptr;
+  Count = 0;
+}
+
+} // namespace refpage

@@ -1,0 +1,42 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# Says `@@ready`, then reads the names of jobs, runs each, and prints of it
+#   @@report JOB STATUS CENTISECONDS OUTPUT RESULT LOST
+# and what it wrote: OUTPUT bytes of output and RESULT bytes of result. Of long
+# output LOST bytes from the middle are left out: the port is slow.
+limit=262144
+
+centiseconds() {
+  read -r up _ </proc/uptime
+  echo "${up%.*}${up#*.}"
+}
+
+echo "@@ready"
+while read -r job && [ "$job" != end ]; do
+  work=/tmp/job
+  mkdir -p "$work/tmp"
+  export TEST_TMPDIR="$work/tmp" XML_OUTPUT_FILE="$work/result"
+  read -r seconds <"/vm/jobs/$job/seconds"
+  began=$(centiseconds)
+  (
+    cd /vm/files || exit
+    exec timeout -s ABRT -k 10 "$seconds" sh "/vm/jobs/$job/run"
+  ) </dev/null >"$work/output" 2>&1
+  status=$?
+  ended=$(centiseconds)
+  touch "$XML_OUTPUT_FILE"
+  output=$(stat -c %s "$work/output")
+  lost=0
+  if [ "$output" -gt "$limit" ]; then
+    lost=$((output - limit))
+    output=$limit
+    head -c $((limit / 2)) "$work/output" >"$work/short"
+    tail -c $((limit / 2)) "$work/output" >>"$work/short"
+    mv "$work/short" "$work/output"
+  fi
+  echo "@@report $job $status $((ended - began))" \
+    "$output $(stat -c %s "$XML_OUTPUT_FILE") $lost"
+  cat "$work/output" "$XML_OUTPUT_FILE"
+  rm -rf "$work"
+done

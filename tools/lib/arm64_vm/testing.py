@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Bazel's tests as jobs for the machine, and what came of them."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import pathlib
+import re
+import xml.etree.ElementTree
+
+import count_tests
+
+from .jobs import Job
+
+# Bazel's own names for how long a test may take, in seconds.
+_TIMEOUTS = {"short": 60, "moderate": 300, "long": 900, "eternal": 3600}
+
+# A program that calls the kernel much is slower by this in the machine.
+_SLOWER = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """What Bazel built: see tools/vm for the two reports this is read from."""
+
+    jobs: list
+    files: dict  # by their names in the machine
+
+
+def _place(path):
+    """Where a file of the build is in the machine: without bazel-out/CPU/bin/.
+
+    What is built for different tests lies in one tree, as Bazel itself has it,
+    so that libraries are found by the same relative paths.
+    """
+    return re.sub(r"^bazel-out/[^/]+/bin/", "", path)
+
+
+def read_build(rules_json, files_text, root):
+    """rules_json: `cquery --output=jsonproto`. files_text: of each test a line
+    of its label, its program and all files it needs, parted by tabs; they are
+    relative to root."""
+    files, programs = {}, {}
+    for line in files_text.splitlines():
+        label, program, *needed = line.split("\t")
+        programs[label] = _place(program)
+        for path in (program, *needed):
+            files[_place(path)] = pathlib.Path(root, path)
+
+    jobs = []
+    for result in json.loads(rules_json)["results"]:
+        rule = result["target"]["rule"]
+        program = programs.get(rule["name"])
+        if program is None:
+            continue
+        attributes = {item["name"]: item for item in rule["attribute"]}
+        environment = {
+            pair["key"]: pair["value"]
+            for pair in attributes.get("env", {}).get("stringDictValue", [])
+        }
+        arguments = attributes.get("args", {}).get("stringListValue", [])
+        timeout = attributes["timeout"]["stringValue"]
+        shards = max(1, attributes.get("shard_count", {}).get("intValue", 1))
+        for shard in range(shards):
+            sharding = {}
+            if shards > 1:
+                sharding = {
+                    "GTEST_TOTAL_SHARDS": str(shards),
+                    "GTEST_SHARD_INDEX": str(shard),
+                }
+            jobs.append(
+                Job(
+                    name=rule["name"],
+                    command=("./" + program, *arguments),
+                    environment={
+                        "TEST_SRCDIR": "/vm",
+                        "TEST_WORKSPACE": "files",
+                        **environment,
+                        **sharding,
+                    },
+                    seconds=_TIMEOUTS[timeout] * _SLOWER,
+                )
+            )
+    # Those that may take long first, so that all workers end at about one time.
+    jobs.sort(key=lambda job: (-job.seconds, job.name))
+    return Built(jobs, files)
+
+
+class Results:
+    """Hands out jobs, and counts the cases of GoogleTest's reports."""
+
+    def __init__(self, jobs):
+        self._jobs = jobs
+        self._waiting = iter(range(1, len(jobs) + 1))
+        self._missing = set(range(1, len(jobs) + 1))
+        self._count = count_tests.Count()
+
+    def take_job(self):
+        return next(self._waiting, None)
+
+    def name_of(self, number):
+        return self._jobs[number - 1].name
+
+    def add(self, report):
+        """A line for people; more if the test failed."""
+        job = self._jobs[report.number - 1]
+        self._missing.discard(report.number)
+        before = len(self._count.failures)
+        passed, skipped = self._count.passed, self._count.skipped
+        try:
+            self._count.add_report(job.name, io.BytesIO(report.result))
+        except xml.etree.ElementTree.ParseError:
+            # It ended early, or is no GoogleTest.
+            if report.status == 0:
+                self._count.passed += 1
+        if report.status != 0 and len(self._count.failures) == before:
+            late = report.seconds >= job.seconds
+            why = "took too long" if late else f"exit status {report.status}"
+            self._count.failures.append(f"{job.name}: {why}")
+        failures = self._count.failures[before:]
+        counts = f"{self._count.passed - passed} passed"
+        if self._count.skipped > skipped:
+            counts += f", {self._count.skipped - skipped} skipped"
+        line = f"{job.name}: {counts}, {len(failures)} failed"
+        line += f", {report.seconds:.1f} s, CPU {report.cpu_seconds:.1f} s"
+        line += self._reasons_of_skipping(report)
+        if failures:
+            line += "\n" + "\n".join([*failures, report.text()])
+        return line
+
+    @staticmethod
+    def _reasons_of_skipping(report):
+        reasons = {}
+        with contextlib.suppress(xml.etree.ElementTree.ParseError):
+            for case in xml.etree.ElementTree.fromstring(report.result).iter("skipped"):
+                # The place, in a line of its own, then the reason.
+                reason = case.get("message", "").partition("\n")[2].strip()
+                reasons[reason] = reasons.get(reason, 0) + 1
+        return "".join(
+            f"\n  {number} skipped: {reason}" for reason, number in reasons.items()
+        )
+
+    def note_missing(self):
+        for number in sorted(self._missing):
+            self.fail(f"{self._jobs[number - 1].name}: did not run")
+        self._missing.clear()
+
+    def fail(self, what):
+        self._count.failures.append(what)
+
+    def failures(self):
+        return self._count.failures
+
+    def counts(self):
+        return self._count.passed, len(self._count.failures), self._count.skipped
