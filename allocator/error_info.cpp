@@ -3,10 +3,11 @@
 // The entry points of Scudo's interface for those who report crashes
 // (scudo/interface.h), in the process or out of it.
 //
-// Upstream's answer is right where a block's record has the tag of its pointers
-// (AllocationRecords::tagLast()) and the fault lies out of its bounds or after
-// its release. It knows no other kinds of fault; they are reported last, as
-// UNKNOWN: with the block that the address belongs to, or did last.
+// Upstream's answer is made from records that may be of blocks long gone. Of
+// large blocks, whose records have the tag of their pointers
+// (AllocationRecords::tagLast()), what cannot be so is taken out of it. And
+// what upstream knows no name for is added, as UNKNOWN behind all that have
+// one: to which block the address belongs, or did last.
 
 #include "allocator/allocation_records.h"
 #include "allocator/malloc_entry.h"
@@ -23,70 +24,89 @@ using Heap = decltype(TheHeap);
 constexpr size_t MaxReports =
     sizeof(scudo_error_info::reports) / sizeof(scudo_error_info::reports[0]);
 
+using Record = AllocationRecords::Record;
+
+uptr getBase(const Record &R) {
+  return untag(scudo::atomic_load_relaxed(&R.Ptr));
+}
+bool isAllocation(const Record &R) {
+  return scudo::atomic_load_relaxed(&R.DeallocationTid) == 0;
+}
+
 bool isInside(uptr Address, uptr Base, uptr Size) {
   return Address >= Base && Address - Base < Size;
 }
 
-// Whatever upstream finds wrong with a live block it calls an overflow, if it
-// is not in front of it.
-void moveUnknownBack(uptr Fault, scudo_error_info *Info) {
-  scudo_error_info Sorted = {};
-  size_t Count = 0;
-  for (u32 Pass = 0; Pass != 2; Pass++) {
-    const bool IsUnknown = Pass == 1;
-    for (const scudo_error_report &R : Info->reports) {
-      const bool Is =
-          R.error_type == UNKNOWN ||
-          (R.error_type == BUFFER_OVERFLOW &&
-           isInside(Fault, R.allocation_address, R.allocation_size));
-      if (Is != IsUnknown)
-        continue;
-      Sorted.reports[Count] = R;
-      if (IsUnknown)
-        Sorted.reports[Count].error_type = UNKNOWN;
-      Count++;
-    }
-  }
-  *Info = Sorted;
+// Or in a guard page, as far as upstream looks for overflows.
+bool isInOrBeside(uptr Address, uptr Base, uptr Size) {
+  const uptr PageSize = scudo::getPageSizeCached();
+  if (Address < Base)
+    return Base - Address <= PageSize;
+  return Address - Base < Size || Address - Base - Size < PageSize;
 }
 
-// The last that was done with the address, as far as is recorded. Small blocks
-// are recorded when they are freed, but not when they are used again.
-const AllocationRecords::Record *findOwner(const AllocationRecords &Records,
-                                           uptr Fault) {
+// Small blocks are recorded when they are freed, but not when they are used
+// again.
+bool isLarge(uptr Size) { return !Heap::PrimaryT::canAllocate(Size); }
+
+// What was done last with the block at an address. There are two guard pages
+// between any two blocks: if there was one here at the time of this record, no
+// older record is of a block that is here now.
+const Record *findLast(const AllocationRecords &Records, uptr Address) {
   for (uptr Age = 1; Age <= Records.count(); Age++) {
-    const AllocationRecords::Record *R = Records.get(Age);
-    const uptr Base = untag(scudo::atomic_load_relaxed(&R->Ptr));
+    const Record *R = Records.get(Age);
+    const uptr Base = getBase(*R);
     const uptr Size = scudo::atomic_load_relaxed(&R->Size);
-    if (Base && isInside(Fault, Base, Size) &&
-        !Heap::PrimaryT::canAllocate(Size))
+    if (Base && isLarge(Size) && isInOrBeside(Address, Base, Size))
       return R;
   }
   return nullptr;
 }
 
-void addOwner(uptr Fault, const scudo::StackDepot &Depot,
-              const AllocationRecords &Records, scudo_error_info *Info) {
-  scudo_error_report *Free = nullptr;
-  for (size_t I = MaxReports; I-- && Info->reports[I].allocation_address == 0;)
-    Free = &Info->reports[I];
-  const AllocationRecords::Record *R =
-      Free ? findOwner(Records, Fault) : nullptr;
-  if (!R)
+// Whether an overflow or underflow that upstream has found is one.
+bool isOutOfBounds(const scudo_error_report &Report, uptr FaultAddr,
+                   const Record *Last) {
+  const uptr Base = Report.allocation_address;
+  const uptr Size = Report.allocation_size;
+  return !isLarge(Size) ||
+         (Last && isAllocation(*Last) && getBase(*Last) == Base &&
+          tagOf(scudo::atomic_load_relaxed(&Last->Ptr)) == tagOf(FaultAddr) &&
+          !isInside(untag(FaultAddr), Base, Size));
+}
+
+void makeReport(const Record &R, const scudo::StackDepot &Depot,
+                scudo_error_report *Report) {
+  Report->allocation_address = getBase(R);
+  Report->allocation_size = scudo::atomic_load_relaxed(&R.Size);
+  Report->allocation_tid = scudo::atomic_load_relaxed(&R.AllocationTid);
+  Heap::collectTraceMaybe(&Depot, Report->allocation_trace,
+                          scudo::atomic_load_relaxed(&R.AllocationTrace));
+  if (isAllocation(R))
     return;
-  const uptr Base = untag(scudo::atomic_load_relaxed(&R->Ptr));
-  for (const scudo_error_report &Other : Info->reports)
-    if (Other.allocation_address == Base)
-      return;
-  Free->allocation_address = Base;
-  Free->allocation_size = scudo::atomic_load_relaxed(&R->Size);
-  Free->allocation_tid = scudo::atomic_load_relaxed(&R->AllocationTid);
-  Free->deallocation_tid = scudo::atomic_load_relaxed(&R->DeallocationTid);
-  Heap::collectTraceMaybe(&Depot, Free->allocation_trace,
-                          scudo::atomic_load_relaxed(&R->AllocationTrace));
-  if (Free->deallocation_tid)
-    Heap::collectTraceMaybe(&Depot, Free->deallocation_trace,
-                            scudo::atomic_load_relaxed(&R->DeallocationTrace));
+  Report->deallocation_tid = scudo::atomic_load_relaxed(&R.DeallocationTid);
+  Heap::collectTraceMaybe(&Depot, Report->deallocation_trace,
+                          scudo::atomic_load_relaxed(&R.DeallocationTrace));
+}
+
+void refine(uptr FaultAddr, const scudo::StackDepot &Depot,
+            const AllocationRecords &Records, scudo_error_info *Info) {
+  const uptr Address = untag(FaultAddr);
+  const Record *Last = findLast(Records, Address);
+  scudo_error_info Refined = {};
+  size_t Count = 0;
+  bool HasLast = false;
+  for (const scudo_error_report &R : Info->reports) {
+    if (R.error_type == UNKNOWN ||
+        (R.error_type != USE_AFTER_FREE && !isOutOfBounds(R, FaultAddr, Last)))
+      continue;
+    Refined.reports[Count++] = R;
+    HasLast = HasLast || (Last && R.allocation_address == getBase(*Last));
+  }
+  if (Last && !HasLast && Count != MaxReports &&
+      isInside(Address, getBase(*Last),
+               scudo::atomic_load_relaxed(&Last->Size)))
+    makeReport(*Last, Depot, &Refined.reports[Count]);
+  *Info = Refined;
 }
 
 } // namespace
@@ -110,10 +130,8 @@ INTERFACE void __scudo_get_error_info(
       StackDepotSize < sizeof(scudo::StackDepot) ||
       !Depot->isValid(StackDepotSize))
     return;
-  const uptr Fault = untag(FaultAddr);
-  moveUnknownBack(Fault, ErrorInfo);
-  addOwner(Fault, *Depot, AllocationRecords(RingBuffer, RingBufferSize),
-           ErrorInfo);
+  refine(FaultAddr, *Depot, AllocationRecords(RingBuffer, RingBufferSize),
+         ErrorInfo);
 }
 
 INTERFACE const char *__scudo_get_stack_depot_addr(void) {
