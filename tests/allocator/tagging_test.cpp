@@ -389,6 +389,19 @@ TEST_F(TaggingTest, AWrongTagIsAFaultToReadAndToWrite) {
   EXPECT_EQ(Writes.Detected, Trials);
 }
 
+TEST_F(TaggingTest, StalePointersAreNotFreed) {
+  char *Old = makeBlock(512 * KiB);
+  free(Old);
+  char *New = makeBlock(512 * KiB);
+  ASSERT_EQ(untag(addressOf(Old)), untag(addressOf(New)));
+  EXPECT_TRUE(faults([&] { free(Old); }));
+  EXPECT_TRUE(faults([&] { static_cast<void>(realloc(Old, MiB)); }));
+  EXPECT_TRUE(faults([&] { malloc_usable_size(Old); }));
+  // Nor without any tag.
+  EXPECT_TRUE(faults([&] { free(pointerTo(untag(addressOf(New)))); }));
+  free(New);
+}
+
 TEST_F(TaggingTest, NeighboursHaveDifferentTags) {
   std::vector<std::pair<uintptr_t, size_t>> Blocks;
   for (int I = 0; I != 300; I++) {
