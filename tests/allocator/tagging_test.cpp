@@ -76,9 +76,8 @@ bool readFaults(uintptr_t Address) {
   });
 }
 bool writeFaults(uintptr_t Address) {
-  return faults([Address] {
-    *static_cast<volatile char *>(pointerTo(Address)) = 0x5a;
-  });
+  return faults(
+      [Address] { *static_cast<volatile char *>(pointerTo(Address)) = 0x5a; });
 }
 
 class TaggingTest : public testing::Test {
