@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <string>
+
 namespace refpage_test {
 
 constexpr size_t KiB = 1UL << 10;
@@ -45,16 +47,16 @@ inline uintptr_t placeOf(const volatile void *Ptr) {
   return refpage::untag(reinterpret_cast<uintptr_t>(Ptr));
 }
 
-// For EXPECT_DEATH: a misuse that upstream reports as Message, and that is a
-// fault before upstream can see it where large blocks have tags.
+// A misuse that upstream reports as Message, and that is a fault before
+// upstream can see it where large blocks have tags.
+inline bool diesAsExpected(int Status) {
+  if (refpage::areBlocksTagged())
+    return testing::KilledBySignal(SIGSEGV)(Status);
+  return !testing::ExitedWithCode(0)(Status);
+}
 #define EXPECT_DEATH_OR_TAG_FAULT(Statement, Message)                          \
-  do {                                                                         \
-    if (refpage::areBlocksTagged()) {                                          \
-      EXPECT_EXIT(Statement, testing::KilledBySignal(SIGSEGV), "");            \
-    } else {                                                                   \
-      EXPECT_DEATH(Statement, Message);                                        \
-    }                                                                          \
-  } while (false)
+  EXPECT_EXIT(Statement, refpage_test::diesAsExpected,                         \
+              std::string(refpage::areBlocksTagged() ? "" : (Message)))
 
 // Expects the pattern in [Ptr + From, Ptr + To), unless nothing is filled.
 inline void expectPattern(const void *Ptr, size_t From, size_t To) {
