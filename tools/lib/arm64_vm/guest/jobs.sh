@@ -9,7 +9,8 @@ limit=262144
 
 centiseconds() {
   read -r up _ </proc/uptime
-  echo "${up%.*}${up#*.}"
+  # The 1 keeps 08 from being octal.
+  echo "$((${up%.*} * 100 + 1${up#*.} - 100))"
 }
 
 echo "@@ready"
