@@ -8,6 +8,8 @@ set -euo pipefail
 runfiles=${TEST_SRCDIR:-$(readlink -f -- "$0.runfiles")}
 # Else each death test writes one, of an address space with the emulator's tables.
 ulimit -c 0
+# A test that takes memory until there is none must not take the machine's.
+ulimit -d $((12 << 20))
 export REFPAGE_EMULATOR=$runfiles/qemu_user/root/usr/bin/qemu-aarch64
 # Its own reserves of address space show in what tests see of the process.
 export MALLOC_ARENA_MAX=1
