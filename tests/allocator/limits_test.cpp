@@ -116,7 +116,8 @@ TEST(LimitsTest, NumberOfMappingsWithBlocksOfManyWindows) {
   const refpage::Options &Asked = refpage::getOptions();
   if (Asked.variant != refpage::Variant::Refpage ||
       Asked.backend == refpage::BackendRequest::Memset ||
-      Asked.window_max.Value < MiB)
+      Asked.window_max.Value < MiB ||
+      (refpage::areBlocksTagged() && !refpage::getTagSupport().Files))
     GTEST_SKIP() << "would fill more memory than a machine has";
   inChild([] { useUpAndGiveBack(3 * MiB, 100000); });
 }

@@ -13,8 +13,9 @@ ulimit -d $((12 << 20))
 export REFPAGE_EMULATOR=$runfiles/qemu_user/root/usr/bin/qemu-aarch64
 # Its own reserves of address space show in what tests see of the process.
 export MALLOC_ARENA_MAX=1
-# With memory tags, which no default model has.
-export QEMU_CPU=max
+# With memory tags, unless the caller wants a processor without, such as
+# cortex-a76.
+export QEMU_CPU=${QEMU_CPU:-max}
 # Where Debian's cross packages have the C library.
 export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
 exec "$REFPAGE_EMULATOR" "$@"
