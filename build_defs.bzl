@@ -19,6 +19,12 @@ _OPTIMIZE = select({
     "//conditions:default": [],
 })
 
+# For the traces of who allocated a block: platform/frame_chase.h.
+_FRAME_POINTERS = select({
+    "@platforms//cpu:aarch64": ["-fno-omit-frame-pointer"],
+    "//conditions:default": [],
+})
+
 # What any code has that ends up in the process of a stranger, Scudo included:
 #   no exceptions, no RTTI   nothing of libstdc++ is needed at run time
 #   hidden visibility        only the entry points are visible to the program
@@ -30,13 +36,13 @@ RUNTIME_COPTS = [
     "-fvisibility=hidden",
     "-ftls-model=initial-exec",
     "-fno-lto",
-] + _OPTIMIZE
+] + _OPTIMIZE + _FRAME_POINTERS
 
 # platform/, refpage_backend/, allocator/
 REFPAGE_COPTS = RUNTIME_COPTS + _WARNINGS
 
 # tests/, benchmarks/
-REFPAGE_TEST_COPTS = _WARNINGS
+REFPAGE_TEST_COPTS = _WARNINGS + _FRAME_POINTERS
 
 # For a cc_binary(linkshared = 1): Bazel always names libstdc++, and this drops
 # it from the library's needs when nothing uses it.

@@ -7,6 +7,7 @@
 #include "allocator/malloc_entry.h"
 
 #include "allocator/exit_stats.h"
+#include "allocator/heap_tagging.h"
 
 #include "scudo/interface.h"
 #include "wrappers_c.h"
@@ -73,6 +74,10 @@ INTERFACE int malloc_iterate(uintptr_t Base, size_t Size,
                              void *Arg) ALIAS_OF(malloc_iterate);
 INTERFACE void malloc_enable() ALIAS_OF(malloc_enable);
 INTERFACE void malloc_disable() ALIAS_OF(malloc_disable);
+INTERFACE void malloc_disable_memory_tagging()
+    ALIAS_OF(malloc_disable_memory_tagging);
+INTERFACE void malloc_set_track_allocation_stacks(int Track)
+    ALIAS_OF(malloc_set_track_allocation_stacks);
 
 // glibc rounds an alignment up to a power of two; upstream refuses it.
 INTERFACE void *memalign(size_t Alignment, size_t Size) {
@@ -111,6 +116,8 @@ INTERFACE int mallopt(int Parameter, int Value) {
   constexpr int GlibcLast = 4;   // M_KEEP
   if (Parameter >= GlibcFirst && Parameter <= GlibcLast)
     return 1;
+  if (Parameter == refpage::HeapTaggingParameter)
+    return refpage::setHeapTaggingLevel(Value);
   return scudo_mallopt(Parameter, Value);
 }
 

@@ -14,6 +14,7 @@
 #ifndef REFPAGE_ALLOCATOR_PATTERN_ALLOCATOR_H_
 #define REFPAGE_ALLOCATOR_PATTERN_ALLOCATOR_H_
 
+#include "allocator/allocation_records.h"
 #include "allocator/move_request.h"
 #include "allocator/options.h"
 #include "allocator/tagging.h"
@@ -72,7 +73,9 @@ public:
 
   void deallocate(void *Ptr, scudo::Chunk::Origin Origin, uptr DeleteSize = 0,
                   uptr Alignment = 1U << SCUDO_MIN_ALIGNMENT_LOG) {
-    Base::deallocate(removeTag(Ptr), Origin, DeleteSize, Alignment);
+    void *BasePtr = removeTag(Ptr);
+    Base::deallocate(BasePtr, Origin, DeleteSize, Alignment);
+    recordTag(BasePtr, Ptr, /*IsRelease=*/true);
   }
 
   uptr getUsableSize(const void *Ptr) {
@@ -142,7 +145,9 @@ private:
       return Ptr;
     const ChunkInfo Chunk = getChunk(Ptr);
     const u8 Tag = Chunk.isLarge() ? SecondaryT::getTag(Chunk.getBlock()) : 0;
-    return reinterpret_cast<void *>(withTag(Chunk.UserPos, Tag));
+    void *UserPtr = reinterpret_cast<void *>(withTag(Chunk.UserPos, Tag));
+    recordTag(Ptr, UserPtr, /*IsRelease=*/false);
+    return UserPtr;
   }
 
   // What the program has, as the base class has it. Large blocks are known by
@@ -157,6 +162,16 @@ private:
     return reinterpret_cast<void *>(untag(Address));
   }
 
+  // Upstream has just recorded, if it records, what was done with BasePtr.
+  void recordTag(void *BasePtr, void *UserPtr, bool IsRelease) {
+    if (LIKELY(BasePtr == UserPtr))
+      return;
+    if (const char *Ring = Base::getRingBufferAddress())
+      AllocationRecords(Ring, Base::getRingBufferSize())
+          .tagLast(reinterpret_cast<uptr>(BasePtr),
+                   reinterpret_cast<uptr>(UserPtr), IsRelease);
+  }
+
   // Also for small blocks that are filled here.
   NOINLINE void *reallocateLarge(void *UserPtr, uptr NewSize, uptr Alignment) {
     void *OldPtr = removeTag(UserPtr);
@@ -165,7 +180,7 @@ private:
       return Base::reallocate(OldPtr, NewSize, Alignment);
     void *NewPtr;
     if (NewSize >= MinMoveSize && NewSize < MaxMoveSize && isMovable(OldPtr) &&
-        move(OldPtr, NewSize, Alignment, &NewPtr))
+        move(UserPtr, OldPtr, NewSize, Alignment, &NewPtr))
       return NewPtr;
     const uptr OldSize = Base::getUsableSize(OldPtr);
     if (OldPtr != UserPtr || isTagging())
@@ -199,7 +214,8 @@ private:
 
   // Where upstream would copy one large block into another: a new block that
   // gets the old one's pages. Returns false where upstream would not copy.
-  bool move(void *OldPtr, uptr NewSize, uptr Alignment, void **NewPtr) {
+  bool move(void *UserPtr, void *OldPtr, uptr NewSize, uptr Alignment,
+            void **NewPtr) {
     const uptr OldSize = Base::getUsableSize(OldPtr);
     if (OldSize < MinMoveSize || fits(OldPtr, OldSize, NewSize))
       return false;
@@ -208,8 +224,10 @@ private:
       MoveRequest Request(getChunk(OldPtr).getBlock(), Kept);
       *NewPtr = allocate(NewSize, scudo::Chunk::Origin::Malloc, Alignment);
     }
-    if (*NewPtr)
+    if (*NewPtr) {
       Base::deallocate(OldPtr, scudo::Chunk::Origin::Malloc);
+      recordTag(OldPtr, UserPtr, /*IsRelease=*/true);
+    }
     return true;
   }
 
@@ -226,6 +244,7 @@ private:
         ScopedUncheckedAccess Unchecked;
         Base::reallocate(OldPtr, NewSize, Alignment);
       }
+      recordTag(OldPtr, UserPtr, /*IsRelease=*/false);
       if (OldPtr != UserPtr)
         retagTail(UserPtr, OldPtr, OldSize, NewSize);
       if (IsFilling && NewSize > OldSize)
@@ -236,6 +255,7 @@ private:
     if (NewPtr) {
       memcpy(NewPtr, UserPtr, scudo::Min(OldSize, NewSize));
       Base::deallocate(OldPtr, Malloc);
+      recordTag(OldPtr, UserPtr, /*IsRelease=*/true);
     }
     return NewPtr;
   }

@@ -299,7 +299,7 @@ bool Secondary<Config>::renew(uptr Unused, Wish Wanted, bool WasDiscarded,
   Wanted.Holds.Tag = Tags.choose(Span->MapBase, Span->MapBase + Span->MapSize,
                                  ReservedTags | 1U << Span->Backed.Holds.Tag);
   if (Pages.renew(Span->CommitBase, Span->CommitSize, Unused, Wanted.Holds,
-                  WasDiscarded, &Span->Backed, R) == 0)
+                  WasDiscarded, Span->Views, &Span->Backed, R) == 0)
     return true;
   Tags.release(Span->MapBase);
   return false;

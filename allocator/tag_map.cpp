@@ -43,12 +43,19 @@ u32 TagMap::getNeighbours(uptr Base, uptr End) const {
   return Mask;
 }
 
-// Tags of pointers that may still be about.
-u32 TagMap::getFormer(uptr Base, uptr End) const {
-  u32 Mask = 0;
-  for (const Block &B : Freed)
-    if (B.Base < End && Base < B.getEnd())
-      Mask |= 1U << B.getTag();
+// Tags of pointers that may still be about, the last first, besides those in
+// Mask; as long as so many are left to choose from.
+u32 TagMap::addFormer(uptr Base, uptr End, u32 Mask, u32 LeastChoice) const {
+  for (u32 Ago = 1; Ago <= MostFreed; Ago++) {
+    const Block &B = Freed[(FreedPos - Ago) % MostFreed];
+    if (B.Base >= End || Base >= B.getEnd())
+      continue;
+    const u32 More = Mask | 1U << B.getTag();
+    if (NumTags - static_cast<u32>(__builtin_popcount(More & AllTags)) <
+        LeastChoice)
+      break;
+    Mask = More;
+  }
   return Mask;
 }
 
@@ -74,21 +81,17 @@ void TagMap::insert(uptr Base, uptr End, u8 Tag) {
 
 u8 TagMap::choose(uptr Base, uptr End, u32 Exclude) {
   scudo::ScopedLock L(Mutex);
-  const u32 Neighbours = Exclude | getNeighbours(Base, End);
-  u32 Mask = Neighbours | getFormer(Base, End);
   // Something must be left to chance, too.
-  constexpr int LeastChoice = 4;
-  if (NumTags - static_cast<u32>(__builtin_popcount(Mask & AllTags)) <
-      LeastChoice)
-    Mask = Neighbours;
-  const u8 Tag = chooseTag(Mask);
+  constexpr u32 LeastChoice = 4;
+  const u8 Tag = chooseTag(
+      addFormer(Base, End, Exclude | getNeighbours(Base, End), LeastChoice));
   insert(Base, End, Tag);
   return Tag;
 }
 
 bool TagMap::claim(uptr Base, uptr End, u8 Tag) {
   scudo::ScopedLock L(Mutex);
-  if ((getNeighbours(Base, End) | getFormer(Base, End)) & 1U << Tag)
+  if (addFormer(Base, End, getNeighbours(Base, End), 0) & 1U << Tag)
     return false;
   insert(Base, End, Tag);
   return true;

@@ -50,7 +50,8 @@ private:
 
   u32 find(uptr Base) const REQUIRES(Mutex);
   u32 getNeighbours(uptr Base, uptr End) const REQUIRES(Mutex);
-  u32 getFormer(uptr Base, uptr End) const REQUIRES(Mutex);
+  u32 addFormer(uptr Base, uptr End, u32 Mask, u32 LeastChoice) const
+      REQUIRES(Mutex);
   void insert(uptr Base, uptr End, u8 Tag) REQUIRES(Mutex);
 
   scudo::HybridMutex Mutex;

@@ -76,9 +76,8 @@ bool readFaults(uintptr_t Address) {
   });
 }
 bool writeFaults(uintptr_t Address) {
-  return faults([Address] {
-    *static_cast<volatile char *>(pointerTo(Address)) = 0x5a;
-  });
+  return faults(
+      [Address] { *static_cast<volatile char *>(pointerTo(Address)) = 0x5a; });
 }
 
 class TaggingTest : public testing::Test {
@@ -388,6 +387,18 @@ TEST_F(TaggingTest, AWrongTagIsAFaultToReadAndToWrite) {
   }
   EXPECT_EQ(Reads.Detected, Trials);
   EXPECT_EQ(Writes.Detected, Trials);
+}
+
+TEST_F(TaggingTest, StalePointersAreNotFreed) {
+  char *Old = makeBlock(512 * KiB);
+  free(Old);
+  char *New = makeBlock(512 * KiB);
+  EXPECT_TRUE(faults([&] { free(Old); }));
+  EXPECT_TRUE(faults([&] { static_cast<void>(realloc(Old, MiB)); }));
+  EXPECT_TRUE(faults([&] { malloc_usable_size(Old); }));
+  // Nor without any tag.
+  EXPECT_TRUE(faults([&] { free(pointerTo(untag(addressOf(New)))); }));
+  free(New);
 }
 
 TEST_F(TaggingTest, NeighboursHaveDifferentTags) {

@@ -44,7 +44,12 @@ class _Method:
 
 def _loops():
     pages = {"small": "4 KiB pages", "huge": "huge pages"}
-    loops = {"stg": "STG", "st2g": "ST2G", "dcgva": "DC GVA"}
+    loops = {
+        "stg": "STG",
+        "st2g": "ST2G",
+        "dcgva": "DC GVA",
+        "fill": "DC GVA and memset",
+    }
     return [
         _Method(f"{title}, {pages[size]}", f"{loop}-{size}")
         for loop, title in loops.items()
@@ -63,6 +68,9 @@ _METHODS = {
         _Method("malloc: untagged", "malloc", "tag=off", is_tagged=False),
         _Method("malloc: tag_store", "malloc", "tag=sync:backend=memset"),
         _Method("malloc: windows", "malloc", "tag=sync:backend=memfd"),
+        _Method(
+            "malloc: no fill", "malloc", "tag=sync:variant=anon"
+        ),
         _Method("malloc: as it comes", "malloc", "tag=sync"),
     )
 }
