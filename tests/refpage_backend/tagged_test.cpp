@@ -384,9 +384,9 @@ TEST_P(RenewTest, HoldsNewContentsAndTagAllOver) {
     const bool Discarded = Discard && Subject->discard(B.Base, Size);
     Restored R;
     const Contents Next = {Wanted.Pattern, Tag};
-    ASSERT_EQ(
-        Subject->renew(B.Base, Size, Unused, Next, Discarded, &B.Backed, &R),
-        0);
+    ASSERT_EQ(Subject->renew(B.Base, Size, Unused, Next, Discarded, {},
+                             &B.Backed, &R),
+              0);
     EXPECT_TRUE(B.Backed.Holds == Next);
     expectContents(B, Next, Unused);
     if (Unused == 0 && !Discarded && !OtherContents &&
@@ -412,7 +412,8 @@ TEST_F(TaggedTest, OldPointersToARenewedBlockAreStale) {
     Block &B = Blocks.back();
     scribble(B);
     Restored R;
-    ASSERT_EQ(Subject->renew(B.Base, Size, 0, Six, false, &B.Backed, &R), 0);
+    ASSERT_EQ(Subject->renew(B.Base, Size, 0, Six, false, {}, &B.Backed, &R),
+              0);
     for (uptr I : {uptr(0), MiB / 2, 3 * MiB / 2, Size - 1})
       EXPECT_EXIT(static_cast<void>(*static_cast<volatile char *>(B.at(I, 5))),
                   testing::KilledBySignal(SIGSEGV), "");
@@ -440,7 +441,8 @@ TEST_F(TaggedWindowTest, WithoutAWindowForTheNewTagABlockIsFilled) {
   None.rlim_cur = 0;
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &None), 0);
   Restored R;
-  const int Error = Subject->renew(B.Base, Size, 0, Six, false, &B.Backed, &R);
+  const int Error =
+      Subject->renew(B.Base, Size, 0, Six, false, {}, &B.Backed, &R);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &Old), 0);
   ASSERT_EQ(Error, 0);
   EXPECT_EQ(B.Backed.Kind, Backend::TagStore);
@@ -498,8 +500,9 @@ TEST_F(TaggedTest, PartsOfABlockKeepTheTag) {
         Block &B = Blocks[I];
         expectContents(B, Five);
         Restored R;
-        ASSERT_EQ(Subject->renew(B.Base, B.Size, 0, Six, false, &B.Backed, &R),
-                  0);
+        ASSERT_EQ(
+            Subject->renew(B.Base, B.Size, 0, Six, false, {}, &B.Backed, &R),
+            0);
         expectContents(B, Six);
       }
     }
@@ -535,7 +538,7 @@ TEST_F(TaggedTest, AMovedBlockKeepsTheTag) {
     EXPECT_EQ(*New.at(37 * Page), 1);
     EXPECT_EQ(findNotPattern(New.at(0), 38 * Page, 74 * Page, Pattern), -1);
     Restored R;
-    ASSERT_EQ(Subject->renew(New.Base, Size, 0, Six, false,
+    ASSERT_EQ(Subject->renew(New.Base, Size, 0, Six, false, {},
                              &Blocks.back().Backed, &R),
               0);
     expectContents(Blocks.back(), Six);
@@ -595,7 +598,7 @@ TEST_F(TaggedWindowTest, ABlockThatCannotBeTaggedAnewIsGivenUp) {
   make(Six, 0, 256 * KiB); // Its window is there.
   Refusing = Refused::TagsOfAll;
   Restored R;
-  EXPECT_EQ(Subject->renew(Blocks[0].Base, Size, 0, Six, false,
+  EXPECT_EQ(Subject->renew(Blocks[0].Base, Size, 0, Six, false, {},
                            &Blocks[0].Backed, &R),
             ENOMEM);
   Refusing = Refused::Nothing;
