@@ -33,12 +33,13 @@ u32 TagMap::find(uptr Base) const {
   return First;
 }
 
-u32 TagMap::getNeighbours(uptr Base, uptr End) const {
+u32 TagMap::getNeighbours(uptr Base, uptr End, uptr Except) const {
   u32 Mask = 0;
   const u32 Next = find(Base);
-  if (Next != Count && Blocks[Next].Base == End)
+  if (Next != Count && Blocks[Next].Base == End && End != Except)
     Mask |= 1U << Blocks[Next].getTag();
-  if (Next != 0 && Blocks[Next - 1].getEnd() == Base)
+  if (Next != 0 && Blocks[Next - 1].getEnd() == Base &&
+      Blocks[Next - 1].Base != Except)
     Mask |= 1U << Blocks[Next - 1].getTag();
   return Mask;
 }
@@ -84,14 +85,15 @@ u8 TagMap::choose(uptr Base, uptr End, u32 Exclude) {
   // Something must be left to chance, too.
   constexpr u32 LeastChoice = 4;
   const u8 Tag = chooseTag(
-      addFormer(Base, End, Exclude | getNeighbours(Base, End), LeastChoice));
+      addFormer(Base, End, Exclude | getNeighbours(Base, End, /*Except=*/0),
+                LeastChoice));
   insert(Base, End, Tag);
   return Tag;
 }
 
-bool TagMap::claim(uptr Base, uptr End, u8 Tag) {
+bool TagMap::claim(uptr Base, uptr End, u8 Tag, uptr OldBase) {
   scudo::ScopedLock L(Mutex);
-  if (addFormer(Base, End, getNeighbours(Base, End), 0) & 1U << Tag)
+  if (addFormer(Base, End, getNeighbours(Base, End, OldBase), 0) & 1U << Tag)
     return false;
   insert(Base, End, Tag);
   return true;

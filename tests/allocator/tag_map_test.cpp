@@ -176,6 +176,26 @@ TEST_F(TagMapTest, ATagIsNotClaimedWhereItLayBefore) {
   EXPECT_TRUE(claim(5, 8));
 }
 
+TEST_F(TagMapTest, ABlockThatMovesIsNoNeighbourOfItself) {
+  for (uptr New : {4, 6}) {
+    ASSERT_TRUE(claim(5, 7));
+    EXPECT_FALSE(claim(New, 7));
+    EXPECT_TRUE(Subject.claim(placeOf(New), placeOf(New + 1), 7, placeOf(5)));
+    // But all others are.
+    EXPECT_FALSE(Subject.claim(placeOf(New == 4 ? 3 : 7),
+                               placeOf(New == 4 ? 4 : 8), 7, placeOf(5)));
+    release(New);
+    release(5);
+    Subject.unmapTestOnly();
+    // Where it lay before the last move its old pointers still lead.
+    EXPECT_FALSE(Subject.claim(placeOf(New), placeOf(New + 1), 7, placeOf(9)));
+    for (int I = 0; I != 64; I++) { // What was freed last.
+      choose(100);
+      release(100);
+    }
+  }
+}
+
 TEST_F(TagMapTest, WhatIsClaimedIsRememberedAndWhatIsRefusedIsNot) {
   ASSERT_TRUE(claim(5, 7));
   ASSERT_FALSE(claim(6, 7));
@@ -214,8 +234,8 @@ TEST_F(TagMapTest, WithoutRoomTagsAreStillChosen) {
     }
     Last = Tag;
   }
-  for (uptr Slot = 0; Slot != More; Slot++)
-    release(Slot);
+  for (uptr Slot = More; Slot; Slot--)
+    release(Slot - 1);
   // And there is room again.
   ASSERT_TRUE(claim(More + 10, 7));
   EXPECT_FALSE(claim(More + 11, 7));
