@@ -24,11 +24,7 @@ struct KeptBlock {
 
   bool exists() const { return Span.CommitBase != 0; }
   // Bytes of memory that it holds at most.
-  uptr getBytes() const {
-    if (WasDiscarded)
-      return 0;
-    return Span.Backed.losesViews() ? Span.Backed.FilledBytes : Span.CommitSize;
-  }
+  uptr getBytes() const { return WasDiscarded ? 0 : Span.CommitSize; }
 
   // Makes the block inaccessible to those who still have pointers to it: by
   // mprotect(), or by moving its pages to an address that nobody knows,

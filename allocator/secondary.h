@@ -531,6 +531,8 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   // could be written. (Where nothing is to be changed it takes 0.4 us.)
   commitReserved(To, MoveSize);
   Pages.finishMove(Old.CommitSize, &Old.Backed, Ready, Planned);
+  if (Tag)
+    Tags.release(Old.MapBase); // Its backing does not tell any more.
   OldHeader->MovedBase = MoveBase;
   OldHeader->MovedEnd = MoveBase + MoveSize;
   *UserPos = To - (MoveBase - OldUser);

@@ -83,7 +83,7 @@ void TagMap::insert(uptr Base, uptr End, u8 Tag) {
 u8 TagMap::choose(uptr Base, uptr End, u32 Exclude) {
   scudo::ScopedLock L(Mutex);
   // Something must be left to chance, too.
-  constexpr u32 LeastChoice = 4;
+  constexpr u32 LeastChoice = 8;
   const u8 Tag = chooseTag(
       addFormer(Base, End, Exclude | getNeighbours(Base, End, /*Except=*/0),
                 LeastChoice));

@@ -42,9 +42,9 @@ constexpr size_t Granule = 16;
 constexpr unsigned TagShift = 56;
 
 // What an allocator may learn from, and time to make its windows.
-constexpr int UsesBefore = 12;
+constexpr int UsesBefore = 60;
 // Counts hardly vary but for what the kernel does in between.
-constexpr int Uses = 3;
+constexpr int Uses = 5;
 
 char *untag(char *Address) {
   return reinterpret_cast<char *>(reinterpret_cast<uintptr_t>(Address) &

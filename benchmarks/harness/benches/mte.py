@@ -57,7 +57,7 @@ def _loops():
     ]
 
 
-# The last row of each case is what one gets who chooses nothing, after twelve
+# The last row of each case is what one gets who chooses nothing, after sixty
 # uses of the same size and share.
 _METHODS = {
     method.name: method
