@@ -99,6 +99,11 @@ public:
     if (!admit(New, Interval, Pages))
       return false;
     const uptr Bytes = New.getBytes();
+    if (Span.Backed.losesViews()) {
+      New.Span.Views =
+          Pages.dropViews(Span.CommitBase, Span.CommitSize, Span.Backed);
+      New.Span.WrittenBytes = Span.Backed.FilledBytes;
+    }
     const bool Ready =
         (!New.WasDiscarded ||
          Pages.discard(Span.CommitBase, Span.CommitSize)) &&

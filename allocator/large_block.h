@@ -42,6 +42,8 @@ struct BlockSpan {
   // says nothing about blocks of its size.
   bool IsPart = false;
   uptr WrittenBytes = 0;
+  // What was written in its views before they were dropped.
+  ViewUse Views;
 
   uptr commitEnd() const { return CommitBase + CommitSize; }
 

@@ -36,7 +36,7 @@ public:
   // stays in force.
   void applyOptions() {
     const Options &Asked = getOptions();
-    HasTags = Base::useMemoryTaggingTestOnly() && startTagging(Asked.tag);
+    HasTags = startTagging(Asked.tag);
     scudo::atomic_store_relaxed(&IsTagging, static_cast<u8>(HasTags));
     if (!HasTags)
       Base::disableMemoryTagging();
@@ -151,15 +151,26 @@ private:
   }
 
   // What the program has, as the base class has it. Large blocks are known by
-  // the tag of their chunk header, which in the Primary is 0. That the program
-  // has it rightly is seen by using it: a stale pointer faults here.
-  void *removeTag(void *Ptr) const {
+  // the tag of their chunk header, which in the Primary is 0.
+  void *removeTag(void *Ptr) {
     const uptr Address = reinterpret_cast<uptr>(Ptr);
     if (!mayHaveMemoryTags() || !HasTags || !Ptr || Address % TagGranule ||
         loadTag(untag(Address) - TagGranule) != HeaderTag)
       return Ptr;
+    void *BasePtr = reinterpret_cast<void *>(untag(Address));
+    // What else is wrong with it is for the base class to say. A block's first
+    // page may have been made inaccessible, so nothing in it is looked at.
+    if (Base::isOwned(BasePtr) &&
+        SecondaryT::getTag(getChunk(BasePtr).getBlock()) != tagOf(Address))
+      reportStalePointer(Ptr);
+    return BasePtr;
+  }
+
+  // A fault like any other use of the pointer; where that is not checked, what
+  // upstream says of a pointer that was freed.
+  NOINLINE static void reportStalePointer(void *Ptr) {
     static_cast<void>(*static_cast<volatile char *>(Ptr));
-    return reinterpret_cast<void *>(untag(Address));
+    scudo::reportInvalidChunkState(scudo::AllocatorAction::Deallocating, Ptr);
   }
 
   // Upstream has just recorded, if it records, what was done with BasePtr.

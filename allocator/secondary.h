@@ -140,6 +140,7 @@ private:
   bool mapFresh(uptr Size, uptr Alignment, Wish Wanted, BlockSpan *Span);
   bool moveInto(const MoveRequest &Request, uptr Size, Wish Wanted,
                 BlockSpan *Span, uptr *UserPos);
+  bool reserveForTag(u8 Tag, uptr OldBase, BlockSpan *Span);
   void tagAround(const BlockSpan &Span, const BlockPlacement &Place, uptr Size);
   void copy(const MoveRequest &Request, const BlockSpan &New, uptr To);
   bool commit(const Wish &Wanted, uptr Front, BlockSpan *Span);
@@ -299,7 +300,7 @@ bool Secondary<Config>::renew(uptr Unused, Wish Wanted, bool WasDiscarded,
   Wanted.Holds.Tag = Tags.choose(Span->MapBase, Span->MapBase + Span->MapSize,
                                  ReservedTags | 1U << Span->Backed.Holds.Tag);
   if (Pages.renew(Span->CommitBase, Span->CommitSize, Unused, Wanted.Holds,
-                  WasDiscarded, &Span->Backed, R) == 0)
+                  WasDiscarded, Span->Views, &Span->Backed, R) == 0)
     return true;
   Tags.release(Span->MapBase);
   return false;
@@ -494,13 +495,10 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   Span->CommitSize = NewEnd - OldBase;
   Span->MapSize = Span->CommitSize + 2 * PageSize;
   Span->Reuses = Old.Reuses + 1;
-  if (reserveMemory(Span->MapSize, &Span->MapBase) != 0)
+  if (Tag ? !reserveForTag(Tag, Old.MapBase, Span)
+          : reserveMemory(Span->MapSize, &Span->MapBase) != 0)
     return false;
   Span->CommitBase = Span->MapBase + PageSize;
-  if (Tag && !Tags.claim(Span->MapBase, Span->MapBase + Span->MapSize, Tag)) {
-    Span->unmap();
-    return false;
-  }
 
   // First what can fail, while the old block is whole.
   Span->Backed = Backends::planMove(Old.Backed, Cut, Head, MoveSize);
@@ -533,6 +531,8 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   // could be written. (Where nothing is to be changed it takes 0.4 us.)
   commitReserved(To, MoveSize);
   Pages.finishMove(Old.CommitSize, &Old.Backed, Ready, Planned);
+  if (Tag)
+    Tags.release(Old.MapBase); // Its backing does not tell any more.
   OldHeader->MovedBase = MoveBase;
   OldHeader->MovedEnd = MoveBase + MoveSize;
   *UserPos = To - (MoveBase - OldUser);
@@ -550,6 +550,27 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   if (!Wanted.Any && KeptEnd < To + MoveSize)
     fillUnlessHeld(KeptEnd, To + MoveSize - KeptEnd, Wanted.Holds.Pattern);
   return true;
+}
+
+// Reserves address space where a block that moves there can have the tag that
+// it has at OldBase. A place that is refused is kept meanwhile, so that the
+// next one is another.
+template <typename Config>
+bool Secondary<Config>::reserveForTag(u8 Tag, uptr OldBase, BlockSpan *Span) {
+  constexpr u32 MaxTries = 4;
+  uptr Places[MaxTries];
+  u32 Tries = 0;
+  bool IsFound = false;
+  while (!IsFound && Tries != MaxTries &&
+         reserveMemory(Span->MapSize, &Places[Tries]) == 0) {
+    const uptr Base = Places[Tries++];
+    IsFound = Tags.claim(Base, Base + Span->MapSize, Tag, OldBase);
+  }
+  if (IsFound)
+    Span->MapBase = Places[--Tries];
+  while (Tries)
+    unmapMemory(Places[--Tries], Span->MapSize);
+  return IsFound;
 }
 
 template <typename Config>

@@ -33,22 +33,30 @@ u32 TagMap::find(uptr Base) const {
   return First;
 }
 
-u32 TagMap::getNeighbours(uptr Base, uptr End) const {
+u32 TagMap::getNeighbours(uptr Base, uptr End, uptr Except) const {
   u32 Mask = 0;
   const u32 Next = find(Base);
-  if (Next != Count && Blocks[Next].Base == End)
+  if (Next != Count && Blocks[Next].Base == End && End != Except)
     Mask |= 1U << Blocks[Next].getTag();
-  if (Next != 0 && Blocks[Next - 1].getEnd() == Base)
+  if (Next != 0 && Blocks[Next - 1].getEnd() == Base &&
+      Blocks[Next - 1].Base != Except)
     Mask |= 1U << Blocks[Next - 1].getTag();
   return Mask;
 }
 
-// Tags of pointers that may still be about.
-u32 TagMap::getFormer(uptr Base, uptr End) const {
-  u32 Mask = 0;
-  for (const Block &B : Freed)
-    if (B.Base < End && Base < B.getEnd())
-      Mask |= 1U << B.getTag();
+// Tags of pointers that may still be about, the last first, besides those in
+// Mask; as long as so many are left to choose from.
+u32 TagMap::addFormer(uptr Base, uptr End, u32 Mask, u32 LeastChoice) const {
+  for (u32 Ago = 1; Ago <= MostFreed; Ago++) {
+    const Block &B = Freed[(FreedPos - Ago) % MostFreed];
+    if (B.Base >= End || Base >= B.getEnd())
+      continue;
+    const u32 More = Mask | 1U << B.getTag();
+    if (NumTags - static_cast<u32>(__builtin_popcount(More & AllTags)) <
+        LeastChoice)
+      break;
+    Mask = More;
+  }
   return Mask;
 }
 
@@ -74,21 +82,18 @@ void TagMap::insert(uptr Base, uptr End, u8 Tag) {
 
 u8 TagMap::choose(uptr Base, uptr End, u32 Exclude) {
   scudo::ScopedLock L(Mutex);
-  const u32 Neighbours = Exclude | getNeighbours(Base, End);
-  u32 Mask = Neighbours | getFormer(Base, End);
   // Something must be left to chance, too.
-  constexpr int LeastChoice = 4;
-  if (NumTags - static_cast<u32>(__builtin_popcount(Mask & AllTags)) <
-      LeastChoice)
-    Mask = Neighbours;
-  const u8 Tag = chooseTag(Mask);
+  constexpr u32 LeastChoice = 8;
+  const u8 Tag = chooseTag(
+      addFormer(Base, End, Exclude | getNeighbours(Base, End, /*Except=*/0),
+                LeastChoice));
   insert(Base, End, Tag);
   return Tag;
 }
 
-bool TagMap::claim(uptr Base, uptr End, u8 Tag) {
+bool TagMap::claim(uptr Base, uptr End, u8 Tag, uptr OldBase) {
   scudo::ScopedLock L(Mutex);
-  if ((getNeighbours(Base, End) | getFormer(Base, End)) & 1U << Tag)
+  if (addFormer(Base, End, getNeighbours(Base, End, OldBase), 0) & 1U << Tag)
     return false;
   insert(Base, End, Tag);
   return true;

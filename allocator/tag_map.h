@@ -24,8 +24,9 @@ public:
   // Chooses a tag for a block in [Base, End), which is not in the mask Exclude,
   // and remembers it until release(Base).
   u8 choose(uptr Base, uptr End, u32 Exclude) EXCLUDES(Mutex);
-  // The same with a tag that is given, if no neighbour has it.
-  bool claim(uptr Base, uptr End, u8 Tag) EXCLUDES(Mutex);
+  // The same with a tag that is given, if no neighbour has it, nor had a block
+  // that lay there. The block at OldBase does not count: it moves here.
+  bool claim(uptr Base, uptr End, u8 Tag, uptr OldBase = 0) EXCLUDES(Mutex);
   void release(uptr Base) EXCLUDES(Mutex);
 
   // Around fork().
@@ -49,8 +50,9 @@ private:
   static constexpr u32 MostFreed = 64;
 
   u32 find(uptr Base) const REQUIRES(Mutex);
-  u32 getNeighbours(uptr Base, uptr End) const REQUIRES(Mutex);
-  u32 getFormer(uptr Base, uptr End) const REQUIRES(Mutex);
+  u32 getNeighbours(uptr Base, uptr End, uptr Except) const REQUIRES(Mutex);
+  u32 addFormer(uptr Base, uptr End, u32 Mask, u32 LeastChoice) const
+      REQUIRES(Mutex);
   void insert(uptr Base, uptr End, u8 Tag) REQUIRES(Mutex);
 
   scudo::HybridMutex Mutex;

@@ -9,7 +9,8 @@
 //
 // METHOD is `malloc`, for the malloc of the process, or how the program itself
 // makes a block: `none`, `stg`, `st2g` or `dcgva`, the instruction that tags
-// it, then `-small` or `-huge`, for the pages.
+// it, or `fill`, which is `dcgva` and a memset; then `-small` or `-huge`, for
+// the pages.
 
 #include "arguments.h"
 
@@ -41,9 +42,9 @@ constexpr size_t Granule = 16;
 constexpr unsigned TagShift = 56;
 
 // What an allocator may learn from, and time to make its windows.
-constexpr int UsesBefore = 12;
+constexpr int UsesBefore = 60;
 // Counts hardly vary but for what the kernel does in between.
-constexpr int Uses = 3;
+constexpr int Uses = 5;
 
 char *untag(char *Address) {
   return reinterpret_cast<char *>(reinterpret_cast<uintptr_t>(Address) &
@@ -100,6 +101,7 @@ struct Method {
   const char *Name;
   void (*Tag)(char *, char *); // Null: the block is not tagged.
   int Advice;
+  bool Fills = false;
 };
 
 constexpr Method Methods[] = {
@@ -111,6 +113,8 @@ constexpr Method Methods[] = {
     {"st2g-huge", tagBySt2g, MADV_HUGEPAGE},
     {"dcgva-small", tagByDcGva, MADV_NOHUGEPAGE},
     {"dcgva-huge", tagByDcGva, MADV_HUGEPAGE},
+    {"fill-small", tagByDcGva, MADV_NOHUGEPAGE, true},
+    {"fill-huge", tagByDcGva, MADV_HUGEPAGE, true},
 };
 
 const Method *findMethod(const char *Name) {
@@ -149,6 +153,11 @@ char *takeBlock(const Method *By, size_t Size) {
     constexpr uintptr_t Tag = 5;
     Block = withTag(Block, Tag);
     By->Tag(Block, Block + Size);
+  }
+  if (By->Fills) {
+    // Both while it is in the caches would save time, but no instruction.
+    constexpr int Pattern = 0xab;
+    memset(Block, Pattern, Size);
   }
   return Block;
 }

@@ -95,7 +95,8 @@ int mapFileShared(int Fd, uptr Size, MemoryTags Tags, uptr *Base) {
   if (!canAllow(Tags))
     return ENOTSUP;
   ScopedErrno KeepErrno;
-  void *P = mmap(nullptr, Size, readWrite(Tags), MAP_SHARED, Fd, 0);
+  void *P =
+      mmap(nullptr, Size, readWrite(Tags), MAP_SHARED | MAP_POPULATE, Fd, 0);
   if (P == MAP_FAILED)
     return errno;
   *Base = reinterpret_cast<uptr>(P);

@@ -42,7 +42,8 @@ int mapAnonymousOver(uptr Base, uptr Size, MemoryTags Tags = MemoryTags::None);
 int mapFileOver(int Fd, uptr Offset, uptr Base, uptr Size,
                 MemoryTags Tags = MemoryTags::None);
 
-// A shared writable view of a file's first Size bytes, anywhere: *Base.
+// A shared writable view of a file's first Size bytes, anywhere: *Base. Its
+// pages are mapped at once (256 faults less for 1 MiB).
 int mapFileShared(int Fd, uptr Size, MemoryTags Tags, uptr *Base);
 
 // Puts inaccessible address space back where a failed map...Over() left a

@@ -81,13 +81,33 @@ u8 loadTag(uptr Address) {
   return tagOf(Tagged);
 }
 
+namespace {
+
+// A tag that is not in the mask, by the time; 0 if all are.
+u8 chooseByTime(u32 ExcludeMask) {
+  u64 Time;
+  __asm__ __volatile__("mrs %0, cntvct_el0" : "=r"(Time));
+  constexpr u64 Spread = 0x9e3779b97f4a7c15;
+  const u32 First = static_cast<u32>((Time * Spread) >> 60);
+  for (u32 I = 0; I != NumTags; I++) {
+    const u32 Tag = (First + I) % NumTags;
+    if (!(ExcludeMask & 1U << Tag))
+      return static_cast<u8>(Tag);
+  }
+  return 0;
+}
+
+} // namespace
+
 u8 chooseTag(u32 ExcludeMask) {
   uptr Tagged;
   __asm__ __volatile__(".arch_extension memtag\n"
                        "irg %0, %1, %2\n"
                        : "=r"(Tagged)
                        : "r"(0UL), "r"(static_cast<uptr>(ExcludeMask)));
-  return tagOf(Tagged);
+  // 0 also if the thread's own mask (prctl) leaves none.
+  const u8 Tag = tagOf(Tagged);
+  return Tag ? Tag : chooseByTime(ExcludeMask);
 }
 
 uptr getTagBlockSize() {

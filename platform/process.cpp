@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace refpage {
@@ -17,11 +18,16 @@ const char *getTrustedEnv(const char *Name) {
   return getauxval(AT_SECURE) ? nullptr : getenv(Name);
 }
 
-// glibc's from 2.32 on; without it that is taken to be so.
+// glibc's from 2.32 on; not set yet in the allocations of the dynamic linker.
 extern "C" __attribute__((weak)) char __libc_single_threaded;
 
 bool isSingleThreaded() {
-  return !&__libc_single_threaded || __libc_single_threaded;
+  if (&__libc_single_threaded && __libc_single_threaded)
+    return true;
+  ScopedErrno KeepErrno;
+  // A folder has two links, and one more for each folder in it.
+  struct stat Threads;
+  return stat("/proc/self/task", &Threads) == 0 && Threads.st_nlink == 3;
 }
 
 s32 getProcessId() { return getpid(); }

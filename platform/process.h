@@ -17,7 +17,8 @@ const char *getTrustedEnv(const char *Name);
 
 s32 getProcessId();
 
-// Whether the calling thread is the process's only one, as far as libc knows.
+// Whether the calling thread is the process's only one; false if that cannot be
+// found out.
 bool isSingleThreaded();
 
 // The name the kernel shows for the process (at most 15 bytes), "?" if it

@@ -53,12 +53,15 @@ public:
   Restored restore(uptr Base, uptr Size, uptr Unused, const Contents &Wanted,
                    uptr ExpectedFront, bool WasDiscarded, Backing *B);
 
-  // The same for contents with a tag, which is not the one that the range had:
-  // what was filled is tagged where it is, views are made anew and drop what
-  // was written in them. Returns 0, or ENOMEM; the range is then to be
-  // forgotten and unmapped.
+  // For a range that losesViews() and is used no more: gives their pages back
+  // to the kernel. Returns what was written in them.
+  ViewUse dropViews(uptr Base, uptr Size, const Backing &B);
+  // As restore() for contents with a tag, which is not the one that the range
+  // had: what was filled is tagged where it is, views, which were dropped, are
+  // made anew. Returns 0, or ENOMEM; the range is then to be forgotten and
+  // unmapped.
   int renew(uptr Base, uptr Size, uptr Unused, const Contents &Wanted,
-            bool WasDiscarded, Backing *B, Restored *R);
+            bool WasDiscarded, const ViewUse &Views, Backing *B, Restored *R);
 
   // Makes a piece of anonymous memory that was used before hold Wanted all
   // over.

@@ -40,6 +40,13 @@ constexpr Backend getFillingBackend(const Contents &Holds) {
   return Holds.Tag ? Backend::TagStore : Backend::Memset;
 }
 
+// What was written in the views of a block: bytes, and those of them that are
+// the first, without a gap.
+struct ViewUse {
+  uptr Written = 0;
+  uptr Front = 0;
+};
+
 // Kept with each block, live or cached, and handed back to Backends.
 struct Backing {
   // What clean pages of the block hold.
@@ -64,6 +71,10 @@ struct Backing {
   // Whether the block views a window, which it then has to give back. All
   // others are anonymous memory.
   bool hasWindow() const { return Kind != Backend::Zero && !isFilled(Kind); }
+
+  // Whether what is written in its views is lost when it is used again: it then
+  // gets another tag.
+  bool losesViews() const { return Holds.Tag && hasWindow(); }
 
   void setFilled(uptr Bytes, u32 Mappings) {
     FilledBytes = Bytes;

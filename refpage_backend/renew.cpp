@@ -17,9 +17,24 @@ namespace refpage {
 // Pages of a view have the window's tag, or had it when they were copied: to
 // give those another one and map the clean ones between them anew would leave a
 // mapping for each gap. So all are dropped, and the faults of the next use are
-// those of a fresh block.
+// those of a fresh block. What was written is looked at only to learn from it.
+ViewUse Backends::dropViews(uptr Base, uptr Size, const Backing &B) {
+  ViewUse Use;
+  const uptr Views = Base + B.FilledBytes;
+  const uptr ViewsSize = Size - B.FilledBytes;
+  WrittenPages.forEachWrittenRun(Views, ViewsSize, [&](const PageRun &Run) {
+    if (Run.Base == Views + Use.Front)
+      Use.Front += Run.Size;
+    Use.Written += Run.Size;
+    return true;
+  });
+  discardPages(Views, ViewsSize);
+  return Use;
+}
+
 int Backends::renew(uptr Base, uptr Size, uptr Unused, const Contents &Wanted,
-                    bool WasDiscarded, Backing *B, Restored *R) {
+                    bool WasDiscarded, const ViewUse &Views, Backing *B,
+                    Restored *R) {
   ScopedUncheckedAccess Unchecked;
   const Backing Old = *B;
   const uptr Start = Base + Unused;
@@ -34,16 +49,10 @@ int Backends::renew(uptr Base, uptr Size, uptr Unused, const Contents &Wanted,
   uptr Filled = R->Filled;
 
   if (Old.hasWindow()) {
-    // What was written is looked at only to learn from it.
-    const uptr Views = scudo::Max(Base + Front, Start);
-    if (!WasDiscarded)
-      WrittenPages.forEachWrittenRun(Views, Base + Size - Views,
-                                     [&](const PageRun &Run) {
-                                       if (Run.Base == Start + R->Front)
-                                         R->Front += Run.Size;
-                                       R->Filled += Run.Size;
-                                       return true;
-                                     });
+    const uptr Skipped = Unused > Front ? Unused - Front : 0;
+    R->Filled += Views.Written;
+    if (R->Front == Front + Skipped - Unused && Views.Front > Skipped)
+      R->Front += Views.Front - Skipped;
     Backing New;
     Reason Why = Reason::SparseUse;
     int Error =

@@ -24,8 +24,8 @@ const char *getReasonText(Reason Why) {
 
 bool isFallback(Reason Why) {
   return Why == Reason::MappingBudget || Why == Reason::NoWindow ||
-         Why == Reason::NoTagsInFiles || Why == Reason::TagsRefused || Why == Reason::MapFailed ||
-         Why == Reason::WindowLost;
+         Why == Reason::NoTagsInFiles || Why == Reason::TagsRefused ||
+         Why == Reason::MapFailed || Why == Reason::WindowLost;
 }
 
 Choice selectBackend(const BlockRequest &Block) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Invariant 6, and what a program can do wrong with a large block: it ends as
-// upstream's reports say, whatever backs the block.
+// upstream's reports say, whatever backs the block; with memory tags often
+// sooner, by a fault.
 
 #include "tests/allocator/heap.h"
 
 #include "allocator/large_block.h"
+#include "platform/memory_tag.h"
 
 #include <new>
 #include <signal.h>
@@ -38,7 +40,7 @@ protected:
 void poke(char *Address) { *static_cast<volatile char *>(Address) = 1; }
 
 TEST_F(BadUseDeathTest, DoubleFree) {
-  EXPECT_DEATH(
+  EXPECT_DEATH_OR_TAG_FAULT(
       {
         free(Cached);
         free(Cached);
@@ -56,7 +58,7 @@ TEST_F(BadUseDeathTest, DoubleFreeOfAProtectedBlock) {
 }
 
 TEST_F(BadUseDeathTest, ReallocAfterFree) {
-  EXPECT_DEATH(
+  EXPECT_DEATH_OR_TAG_FAULT(
       {
         free(Cached);
         Cached = static_cast<char *>(realloc(Cached, 2 * CachedSize));
@@ -65,10 +67,12 @@ TEST_F(BadUseDeathTest, ReallocAfterFree) {
 }
 
 TEST_F(BadUseDeathTest, FreeOfAPointerIntoABlock) {
-  EXPECT_DEATH(free(Cached + 16 * KiB),
-               "Scudo ERROR: corrupted chunk header at address 0x");
-  EXPECT_DEATH(free(Protected + MiB),
-               "Scudo ERROR: corrupted chunk header at address 0x");
+  EXPECT_DEATH_OR_TAG_FAULT(
+      free(Cached + 16 * KiB),
+      "Scudo ERROR: corrupted chunk header at address 0x");
+  EXPECT_DEATH_OR_TAG_FAULT(
+      free(Protected + MiB),
+      "Scudo ERROR: corrupted chunk header at address 0x");
 }
 
 TEST_F(BadUseDeathTest, FreeOfAMisalignedPointer) {
@@ -82,7 +86,7 @@ TEST_F(BadUseDeathTest, FreeOfAWildPointer) {
 }
 
 TEST_F(BadUseDeathTest, UsableSizeOfAFreedBlock) {
-  EXPECT_DEATH(
+  EXPECT_DEATH_OR_TAG_FAULT(
       {
         free(Cached);
         malloc_usable_size(Cached);
@@ -108,9 +112,22 @@ TEST_F(BadUseDeathTest, UnderflowBeyondTheHeaderPageMeetsTheGuardPage) {
 }
 
 TEST_F(BadUseDeathTest, UnderflowIntoTheHeader) {
-  EXPECT_DEATH(
+  EXPECT_DEATH_OR_TAG_FAULT(
       {
         memset(Protected - 16, 0x41, 16);
+        free(Protected);
+      },
+      "Scudo ERROR: corrupted chunk header at address 0x");
+}
+
+// By a pointer whose tag is right.
+TEST_F(BadUseDeathTest, TheChecksumOfTheHeaderIsChecked) {
+  EXPECT_DEATH(
+      {
+        {
+          refpage::ScopedUncheckedAccess Unchecked;
+          memset(Protected - 16, 0x41, 16);
+        }
         free(Protected);
       },
       "Scudo ERROR: corrupted chunk header at address 0x");
@@ -141,7 +158,10 @@ TEST_F(BadUseDeathTest, LinksOfTheBlockListAreChecked) {
   memset(Cached, 0, 16);
   EXPECT_DEATH(
       {
-        memcpy(Protected - 16 - refpage::LargeHeaderSize, Links, 16);
+        {
+          refpage::ScopedUncheckedAccess Unchecked;
+          memcpy(Protected - 16 - refpage::LargeHeaderSize, Links, 16);
+        }
         free(Protected);
       },
       "Scudo ERROR: CHECK failed");
@@ -169,15 +189,15 @@ TEST(GuardTest, BothSidesOfABlockAreInaccessible) {
   for (size_t Size : {CachedSize, ProtectedSize}) {
     char *Ptr = static_cast<char *>(malloc(Size));
     ASSERT_NE(Ptr, nullptr);
-    const uintptr_t End = reinterpret_cast<uintptr_t>(Ptr) + Size;
+    const uintptr_t Start = placeOf(Ptr);
+    const uintptr_t End = Start + Size;
     bool GuardBehind = false;
     bool GuardBefore = false;
     for (const MapLine &Line : readMaps()) {
       if (Line.Permissions != "---p")
         continue;
       GuardBehind |= Line.Start == End;
-      GuardBefore |= Line.End <= reinterpret_cast<uintptr_t>(Ptr) &&
-                     Line.End + 2 * Page > reinterpret_cast<uintptr_t>(Ptr);
+      GuardBefore |= Line.End <= Start && Line.End + 2 * Page > Start;
     }
     EXPECT_TRUE(GuardBehind) << Size;
     EXPECT_TRUE(GuardBefore) << Size;

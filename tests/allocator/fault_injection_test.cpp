@@ -57,6 +57,10 @@ struct Injection {
 };
 Injection Current;
 int FailOnlyCommand = 0; // Of fcntl; 0: any.
+constexpr int ProtMte = 0x20;
+bool FailOnlyTags = false; // Of mmap and mprotect: what is asked for with tags.
+
+bool isMeant(int Protection) { return !FailOnlyTags || (Protection & ProtMte); }
 // Calls of munmap() for what is not mapped: it may be somebody else's soon.
 int StrayUnmaps = 0;
 
@@ -119,15 +123,16 @@ void *__real_mmap(void *Address, size_t Size, int Protection, int Flags, int Fd,
                   off_t Offset);
 void *__wrap_mmap(void *Address, size_t Size, int Protection, int Flags, int Fd,
                   off_t Offset) {
-  return shallFail(Call::mmap)
+  return isMeant(Protection) && shallFail(Call::mmap)
              ? MAP_FAILED
              : __real_mmap(Address, Size, Protection, Flags, Fd, Offset);
 }
 
 int __real_mprotect(void *Address, size_t Size, int Protection);
 int __wrap_mprotect(void *Address, size_t Size, int Protection) {
-  return shallFail(Call::mprotect) ? -1
-                                   : __real_mprotect(Address, Size, Protection);
+  return isMeant(Protection) && shallFail(Call::mprotect)
+             ? -1
+             : __real_mprotect(Address, Size, Protection);
 }
 
 int __real_munmap(void *Address, size_t Size);
@@ -386,7 +391,14 @@ void injectAndCheck(const Case &C, bool Once, int MaxNth, F Live) {
   // Where fstat() does not tell whose a descriptor is, it is left open: it may
   // be the program's.
   const size_t Unknown = C.Which == Call::fstat ? Failures : 0;
-  EXPECT_LE(listDescriptors().size(), FdsBefore + 1 + Unknown);
+  // One window; with tags one for each, of the pattern and of zeros.
+  const size_t Windows =
+      refpage::areBlocksTagged()
+          ? 2 * (refpage::NumTags -
+                 static_cast<size_t>(__builtin_popcount(refpage::ReservedTags)))
+          : 1;
+  EXPECT_LE(listWindowDescriptors().size(), Windows);
+  EXPECT_LE(listDescriptors().size(), FdsBefore + Windows + Unknown);
   EXPECT_LE(getResidentBytes(), ResidentBefore + 4 * MiB);
   EXPECT_EQ(StrayUnmaps, 0);
   if (C.Which == Call::munmap)
@@ -435,6 +447,36 @@ TEST_P(LongFaultInjectionTest, BlocksAreRightAndNothingIsLost) {
                    });
   });
 }
+
+// Memory that cannot be mapped with tags all of a sudden: as some kernels do
+// with some files, and as filters may forbid it.
+class RefusedTagsTest
+    : public testing::TestWithParam<std::tuple<Call, int, bool>> {};
+
+TEST_P(RefusedTagsTest, BlocksAreRightAndNothingIsLost) {
+  constexpr unsigned MaxSeconds = 120;
+  constexpr int MaxNth = 8;
+  if (!refpage::areBlocksTagged())
+    GTEST_SKIP() << "no memory tags in this process";
+  FailOnlyTags = true;
+  runInChild(MaxSeconds, [] {
+    const auto [Which, Errno, Once] = GetParam();
+    injectAndCheck({Which, "tags", Errno}, Once, MaxNth,
+                   [](const std::string &When) {
+                     LongLife L;
+                     L.live();
+                     Current.Armed = false;
+                     EXPECT_TRUE(L.IsRight) << When;
+                     EXPECT_FALSE(L.WrongErrno) << When;
+                   });
+  });
+  FailOnlyTags = false;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RefusedTagsTest,
+    testing::Combine(testing::Values(Call::mmap, Call::mprotect),
+                     testing::Values(EINVAL, ENOMEM), testing::Bool()));
 
 // Under memory pressure what is kept goes, and what is asked for is had.
 class PressureTest : public testing::TestWithParam<Call> {};

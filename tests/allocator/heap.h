@@ -7,13 +7,18 @@
 #define REFPAGE_TESTS_ALLOCATOR_HEAP_H_
 
 #include "allocator/options.h"
+#include "allocator/tagging.h"
+#include "platform/tag_support.h"
 #include "tests/support/memory.h"
 
 #include <gtest/gtest.h>
 
 #include <malloc.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <string>
 
 namespace refpage_test {
 
@@ -33,8 +38,25 @@ inline bool usesWindows() {
   const refpage::Options &Asked = refpage::getOptions();
   return Asked.variant == refpage::Variant::Refpage &&
          Asked.backend != refpage::BackendRequest::Memset &&
-         Asked.pattern.Value != 0;
+         (refpage::areBlocksTagged() ? refpage::getTagSupport().Files
+                                     : Asked.pattern.Value != 0);
 }
+
+// Where memory is, as the kernel has it: without its tag.
+inline uintptr_t placeOf(const volatile void *Ptr) {
+  return refpage::untag(reinterpret_cast<uintptr_t>(Ptr));
+}
+
+// A misuse that upstream reports as Message, and that is a fault before
+// upstream can see it where large blocks have tags.
+inline bool diesAsExpected(int Status) {
+  if (refpage::areBlocksTagged())
+    return testing::KilledBySignal(SIGSEGV)(Status);
+  return !testing::ExitedWithCode(0)(Status);
+}
+#define EXPECT_DEATH_OR_TAG_FAULT(Statement, Message)                          \
+  EXPECT_EXIT(Statement, refpage_test::diesAsExpected,                         \
+              std::string(refpage::areBlocksTagged() ? "" : (Message)))
 
 // Expects the pattern in [Ptr + From, Ptr + To), unless nothing is filled.
 inline void expectPattern(const void *Ptr, size_t From, size_t To) {

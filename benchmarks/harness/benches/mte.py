@@ -44,7 +44,12 @@ class _Method:
 
 def _loops():
     pages = {"small": "4 KiB pages", "huge": "huge pages"}
-    loops = {"stg": "STG", "st2g": "ST2G", "dcgva": "DC GVA"}
+    loops = {
+        "stg": "STG",
+        "st2g": "ST2G",
+        "dcgva": "DC GVA",
+        "fill": "DC GVA and memset",
+    }
     return [
         _Method(f"{title}, {pages[size]}", f"{loop}-{size}")
         for loop, title in loops.items()
@@ -52,7 +57,7 @@ def _loops():
     ]
 
 
-# The last row of each case is what one gets who chooses nothing, after twelve
+# The last row of each case is what one gets who chooses nothing, after sixty
 # uses of the same size and share.
 _METHODS = {
     method.name: method
@@ -63,6 +68,9 @@ _METHODS = {
         _Method("malloc: untagged", "malloc", "tag=off", is_tagged=False),
         _Method("malloc: tag_store", "malloc", "tag=sync:backend=memset"),
         _Method("malloc: windows", "malloc", "tag=sync:backend=memfd"),
+        _Method(
+            "malloc: no fill", "malloc", "tag=sync:variant=anon"
+        ),
         _Method("malloc: as it comes", "malloc", "tag=sync"),
     )
 }
@@ -128,7 +136,7 @@ def _measure(context, cases, progress):
         "echo \"machine: $(uname -r)\"\n" + _script(cases, methods)
     )
     progress.note("in an emulated machine: a minute or two")
-    command = [ROOT / "tools/vm", "--icount", "--cpus", "1"]
+    command = [ROOT / "tools/vm", "--clock", "instructions", "--cpus", "1"]
     for file in (
         script,
         binaries / "benchmarks/mte",

@@ -31,7 +31,7 @@ def _arguments():
     add("--machines", type=int, default=1)
     add("--memory", default="4G")
     add("--seconds", type=int, default=3600)
-    add("--icount", action="store_true")
+    add("--clock", choices=("real", "instructions"), default="real")
     add("--log", type=pathlib.Path)
     add("--file", action="append", default=[])
     add("--env", action="append", default=[])
@@ -76,7 +76,7 @@ def _machine(arguments, scratch):
         console=arguments.log or scratch / "console",
         cpus=arguments.cpus,
         memory=arguments.memory,
-        count_instructions=arguments.icount,
+        count_instructions=arguments.clock == "instructions",
     )
 
 
@@ -141,7 +141,7 @@ def _work(machine, seconds, results, lock):
 
 
 def _run_jobs(machine, arguments, built):
-    results, lock = testing.Results(built.jobs), threading.Lock()
+    results, lock = testing.Results(built), threading.Lock()
     began = time.monotonic()
     machines = [
         dataclasses.replace(machine, console=machine.console.with_suffix(f".{number}"))
@@ -188,7 +188,7 @@ def main():
                 arguments.files.read_text(),
                 arguments.root,
             )
-            files, jobs = built.files, built.jobs
+            files, jobs = built.files, [built.report, *built.jobs]
         elif arguments.mode == "command":
             jobs = [_command_job(arguments, files)]
         image.write(

@@ -40,7 +40,7 @@ def write(path, packages, files, todo, settings):
     archive.add_folder("vm/files")
     for name, source in files.items():
         archive.add_path(f"vm/files/{name}", source)
-    for number, job in enumerate(todo, 1):
+    for number, job in enumerate(todo):
         folder = f"vm/jobs/{jobs.name(number).decode()}"
         archive.add(f"{folder}/run", _script(job).encode())
         archive.add(f"{folder}/seconds", b"%d\n" % job.seconds)

@@ -44,7 +44,8 @@ class Dispatcher:
     """Talks with one machine: gives it jobs, takes its reports."""
 
     def __init__(self, take_job, add_report):
-        """take_job() gives a job's number, or None when there are no more."""
+        """take_job() gives a job's number, or None when there are no more. The
+        first is always 0."""
         self._take_job = take_job
         self._add_report = add_report
         self._bytes = b""
@@ -59,15 +60,15 @@ class Dispatcher:
             if not self._bytes.startswith(_READY):
                 return b""
             self._bytes = self._bytes[len(_READY) :]
-            return self._next_job()
+            return self._give(0)
         report = self._next_report()
         if not report:
             return b""
         self._add_report(report)
-        return self._next_job()
+        return self._give(self._take_job())
 
-    def _next_job(self):
-        self.at_work = self._take_job()
+    def _give(self, number):
+        self.at_work = number
         self._began = self._cpu_seconds
         return b"end\n" if self.at_work is None else b"%s\n" % name(self.at_work)
 

@@ -16,6 +16,11 @@ from .jobs import Job
 # Bazel's own names for how long a test may take, in seconds.
 _TIMEOUTS = {"short": 60, "moderate": 300, "long": 900, "eternal": 3600}
 
+# Says in a line where it runs.
+_REPORT = "//tests/emulation:report"
+# Else what is tested is another machine than the one that this is for.
+_EXPECTED = "in memory files: yes"
+
 # A program that calls the kernel much is slower by this in the machine.
 _SLOWER = 5
 
@@ -24,7 +29,8 @@ _SLOWER = 5
 class Built:
     """What Bazel built: see tools/vm for the two reports this is read from."""
 
-    jobs: list
+    jobs: list  # the tests
+    report: Job  # what each machine has to say of itself
     files: dict  # by their names in the machine
 
 
@@ -48,11 +54,14 @@ def read_build(rules_json, files_text, root):
         for path in (program, *needed):
             files[_place(path)] = pathlib.Path(root, path)
 
-    jobs = []
+    jobs, report = [], None
     for result in json.loads(rules_json)["results"]:
         rule = result["target"]["rule"]
         program = programs.get(rule["name"])
         if program is None:
+            continue
+        if rule["name"] == _REPORT:
+            report = Job(name=_REPORT, command=("./" + program,))
             continue
         attributes = {item["name"]: item for item in rule["attribute"]}
         environment = {
@@ -84,27 +93,33 @@ def read_build(rules_json, files_text, root):
             )
     # Those that may take long first, so that all workers end at about one time.
     jobs.sort(key=lambda job: (-job.seconds, job.name))
-    return Built(jobs, files)
+    return Built(jobs, report, files)
 
 
 class Results:
-    """Hands out jobs, and counts the cases of GoogleTest's reports."""
+    """Hands out jobs by their numbers, and counts the cases of GoogleTest's
+    reports. Number 0 is the machine's report on itself."""
 
-    def __init__(self, jobs):
-        self._jobs = jobs
-        self._waiting = iter(range(1, len(jobs) + 1))
-        self._missing = set(range(1, len(jobs) + 1))
+    def __init__(self, built):
+        self._jobs = [built.report, *built.jobs]
+        self._waiting = iter(range(1, len(self._jobs)))
+        self._missing = set(range(1, len(self._jobs)))
         self._count = count_tests.Count()
 
     def take_job(self):
         return next(self._waiting, None)
 
     def name_of(self, number):
-        return self._jobs[number - 1].name
+        return self._jobs[number].name
 
     def add(self, report):
         """A line for people; more if the test failed."""
-        job = self._jobs[report.number - 1]
+        job = self._jobs[report.number]
+        if report.number == 0:
+            text = report.text().strip()
+            if report.status != 0 or _EXPECTED not in text:
+                self.fail(f"the machine has not what is to be tested: {text}")
+            return f"machine: {text}"
         self._missing.discard(report.number)
         before = len(self._count.failures)
         passed, skipped = self._count.passed, self._count.skipped
@@ -143,7 +158,7 @@ class Results:
 
     def note_missing(self):
         for number in sorted(self._missing):
-            self.fail(f"{self._jobs[number - 1].name}: did not run")
+            self.fail(f"{self.name_of(number)}: did not run")
         self._missing.clear()
 
     def fail(self, what):

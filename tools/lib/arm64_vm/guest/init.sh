@@ -25,6 +25,7 @@ stty -F /dev/ttyAMA1 raw -echo
 case $mode in
 shell)
   stty -F /dev/ttyAMA0 rows "$rows" cols "$columns"
+  cd /vm/files || exit
   # With a controlling terminal, for ^C.
   setsid cttyhack sh -l
   ;;
