@@ -371,6 +371,8 @@ std::atomic<bool> Relay::MayEnd;
 TEST_F(AllThreadsTest, ThreadsThatPassItOn) {
   prctl(PR_SET_TIMERSLACK, 50000);
   constexpr int Relays = 3;
+  Relay::MayEnd = false;
+  Relay::Wrong = Relay::Expected = 0;
   for (int I = 0; I != Relays; I++) {
     Relay::Running++;
     std::thread(Relay::run).detach();
