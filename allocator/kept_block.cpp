@@ -64,7 +64,7 @@ bool KeptBlock::relocate(Backends &Pages) {
 // would not see those above its limit again, and so would not crash on them.
 // (Where nothing is to be changed mprotect() takes 0.4 us.)
 bool KeptBlock::unprotect() {
-  if (!IsProtected && !IsLarge)
+  if (!IsProtected && !IsLarge && !Span.Backed.Holds.Tag)
     return true;
   IsProtected = false;
   return commitReserved(Span.CommitBase, Span.CommitSize) == 0;

@@ -141,7 +141,9 @@ private:
 
   // Ptr is what the base class has just returned.
   void *addTag(void *Ptr) {
-    if (!isTagging() || tagOf(reinterpret_cast<uptr>(Ptr)) != 0)
+    // Also when tagging has just ended: the block may have a tag.
+    if (!mayHaveMemoryTags() || !HasTags ||
+        tagOf(reinterpret_cast<uptr>(Ptr)) != 0)
       return Ptr;
     const ChunkInfo Chunk = getChunk(Ptr);
     const u8 Tag = Chunk.isLarge() ? SecondaryT::getTag(Chunk.getBlock()) : 0;
@@ -151,7 +153,8 @@ private:
   }
 
   // What the program has, as the base class has it. Large blocks are known by
-  // the tag of their chunk header, which in the Primary is 0.
+  // the tag of their chunk header, which in the Primary is 0, or anything once
+  // tagging has ended.
   void *removeTag(void *Ptr) {
     const uptr Address = reinterpret_cast<uptr>(Ptr);
     if (!mayHaveMemoryTags() || !HasTags || !Ptr || Address % TagGranule ||
@@ -160,9 +163,12 @@ private:
     void *BasePtr = reinterpret_cast<void *>(untag(Address));
     // What else is wrong with it is for the base class to say. A block's first
     // page may have been made inaccessible, so nothing in it is looked at.
-    if (Base::isOwned(BasePtr) &&
-        SecondaryT::getTag(getChunk(BasePtr).getBlock()) != tagOf(Address))
-      reportStalePointer(Ptr);
+    if (isTagging() && Base::isOwned(BasePtr)) {
+      const ChunkInfo Chunk = getChunk(BasePtr);
+      if (Chunk.isLarge() &&
+          SecondaryT::getTag(Chunk.getBlock()) != tagOf(Address))
+        reportStalePointer(Ptr);
+    }
     return BasePtr;
   }
 

@@ -167,18 +167,23 @@ def _measure(context, cases, progress):
 
 
 def _table(cases, variants, samples, _layout):
-    metrics = (_INSTRUCTIONS, _FAULTS, _RESIDENT, _WINDOWS)
-    header = ["case", "block", *(metric.title for metric in metrics), ""]
-    rows = []
-    for case in cases:
-        for variant in variants:
-            row = [case.name, variant.name]
-            for metric in metrics:
-                values = samples.values(case.name, variant.name, metric)
-                row.append(metric.text(values[0]) if values else "")
-            failed = (case.name, variant.name) in samples.failures
-            rows.append([*row, "FAILED" if failed else ""])
-    return markdown(header, rows, left=2)
+    """A table for each metric: a row for each method, a column for each case."""
+
+    def cell(case, method, metric):
+        if (case.name, method.name) in samples.failures:
+            return "FAILED"
+        values = samples.values(case.name, method.name, metric)
+        return metric.text(values[0]) if values else ""
+
+    tables = []
+    for metric in (_INSTRUCTIONS, _FAULTS, _RESIDENT, _WINDOWS):
+        header = [metric.title, *(case.name for case in cases), ""]
+        rows = [
+            [method.name, *(cell(case, method, metric) for case in cases), ""]
+            for method in variants
+        ]
+        tables.append(markdown(header, rows))
+    return "\n\n".join(tables)
 
 
 BENCH = Bench(
