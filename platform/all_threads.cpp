@@ -179,9 +179,14 @@ private:
   static constexpr u64 NsPerMs = 1000UL * 1000;
   static constexpr u64 ShortestPause = 50UL * 1000;
   static constexpr u64 LongestPause = 5 * NsPerMs;
-  // A pass may miss a thread that another one, which exits at once, has just
-  // created. That this goes on is a matter of luck that grows with each pass.
-  static constexpr u32 CleanPasses = 3;
+  // A thread that exits before it is reached may have created another, which
+  // only the next pass can see. A program whose threads live shorter than a
+  // pass takes, one creating the next, may slip through pass after pass: that
+  // gets the less likely the more passes find nothing to do. Where none has
+  // exited there is less to fear: a listing that left one out.
+  static constexpr u32 EnoughEvidence = 21;
+  static constexpr u32 EvidenceOfPass = 7;
+  static constexpr u32 EvidenceOfUnsteadyPass = 1;
 
   void reachOthers(AllThreadsResult *Result) {
     Result->Error = chooseSignal();
@@ -189,15 +194,18 @@ private:
       return;
     scudo::atomic_store(&CurrentRun, reinterpret_cast<uptr>(&Shared),
                         scudo::memory_order_seq_cst);
-    u32 Clean = 0;
-    while (Clean != CleanPasses && !Result->Error) {
+    u32 Evidence = 0;
+    while (Evidence < EnoughEvidence && !Result->Error) {
+      NumActs = NumGone = 0;
       bool All;
       Result->Error = list(&All);
-      NumActs = 0;
       if (!Result->Error)
         awaitAnswers(Result);
-      Clean = All && NumActs == 0 ? Clean + 1 : 0;
-      if (!Result->Error && Clean != CleanPasses && isTooLate())
+      if (NumActs)
+        Evidence = 0;
+      else
+        Evidence += All && !NumGone ? EvidenceOfPass : EvidenceOfUnsteadyPass;
+      if (!Result->Error && Evidence < EnoughEvidence && isTooLate())
         Result->Error = ETIMEDOUT; // They come faster than we can follow.
     }
     scudo::atomic_store(&CurrentRun, uptr(0), scudo::memory_order_seq_cst);
@@ -285,6 +293,9 @@ private:
     LastNoted = Count;
     scudo::atomic_store(&Shared.NumEntries, Count + 1,
                         scudo::memory_order_release);
+    // One that was created meanwhile may be gone before there is time to look.
+    if (Signal)
+      send(&E, scudo::getMonotonicTime());
     return true;
   }
 
@@ -327,8 +338,12 @@ private:
     if ((Before == Asked && (Status.awaits(Signal) || Since < AskAgainAfter)) ||
         Status.blocks(Signal) || isInSigwait(E->Thread, Buffer, BufferSize))
       return 0;
+    return send(E, Now);
+  }
+
+  int send(Entry *E, u64 Now) {
     E->AskedAt = Now;
-    if (Before == Listed)
+    if (E->progress() == Listed)
       E->set(Asked);
     if (syscall(SYS_tgkill, getProcessId(), E->Thread, Signal) == 0 ||
         errno == EAGAIN) // RLIMIT_SIGPENDING
@@ -339,9 +354,11 @@ private:
     return 0;
   }
 
-  static void noteGone(Entry *E) {
-    if (E->progress() != Answered)
-      E->set(Gone);
+  void noteGone(Entry *E) {
+    if (E->progress() == Answered)
+      return;
+    E->set(Gone);
+    NumGone++;
   }
 
   Run &Shared;
@@ -349,7 +366,9 @@ private:
   const u64 Deadline;
   int Signal = 0;
   uptr LastNoted = 0;
-  u32 NumActs = 0; // In this pass.
+  // In this pass: threads that had to act, and that exited unreached.
+  u32 NumActs = 0;
+  u32 NumGone = 0;
 };
 
 } // namespace

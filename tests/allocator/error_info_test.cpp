@@ -357,16 +357,16 @@ TEST_F(ErrorInfoTest, MisuseOfSmallBlocksIsReportedAsUpstreamDoes) {
   while (M.address() % 4096 < 512 || M.address() % 4096 > 3072)
     M = make(100);
   // A neighbour may have the same tag, and come first.
-  const auto find = [&](const scudo_error_info &Info, scudo_error_type Type) {
+  const auto Find = [&](const scudo_error_info &Info, scudo_error_type Type) {
     for (const scudo_error_report &R : Info.reports)
       if (R.error_type == Type && R.allocation_address == M.address())
         return R;
     return Info.reports[0];
   };
-  expectReport(find(accessAt(M.Ptr + 112, true), BUFFER_OVERFLOW),
+  expectReport(Find(accessAt(M.Ptr + 112, true), BUFFER_OVERFLOW),
                BUFFER_OVERFLOW, M);
   const uintptr_t Site = release(M);
-  const scudo_error_report R = find(accessAt(M.Ptr, true), USE_AFTER_FREE);
+  const scudo_error_report R = Find(accessAt(M.Ptr, true), USE_AFTER_FREE);
   expectReport(R, USE_AFTER_FREE, M);
   expectRelease(R, threadId(), Site);
 }

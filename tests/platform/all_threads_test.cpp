@@ -232,12 +232,20 @@ TEST_F(AllThreadsTest, AThreadThatBlocksSignalsForAWhile) {
 
 TEST_F(AllThreadsTest, AThreadThatBlocksSignalsIsNamedAndLeftAlone) {
   std::atomic<bool> MayUnblock{false};
+  std::atomic<bool> WasSent{false};
   Thread First;
   Thread Other([&](Thread &T) {
     sigset_t Before;
     blockAllSignals(&Before);
     T.IsReady = true;
-    waitFor(MayUnblock);
+    while (!MayUnblock) {
+      // What a program with a signalfd() would read.
+      sigset_t Pending;
+      sigpending(&Pending);
+      for (int Signal = SIGRTMIN; Signal <= SIGRTMAX; Signal++)
+        if (sigismember(&Pending, Signal) == 1)
+          WasSent = true;
+    }
     pthread_sigmask(SIG_SETMASK, &Before, nullptr);
   });
   waitFor(Other.IsReady);
@@ -245,8 +253,9 @@ TEST_F(AllThreadsTest, AThreadThatBlocksSignalsIsNamedAndLeftAlone) {
   EXPECT_EQ(Result.Error, ETIMEDOUT);
   EXPECT_EQ(Result.Thread, Other.Id);
   EXPECT_EQ(Result.Reached, 2U);
-  MayUnblock = true; // What was left over would end the process.
+  MayUnblock = true;
   EXPECT_EQ(Other.runs(), 0);
+  EXPECT_FALSE(WasSent);
   EXPECT_EQ(First.runs(), 1);
 }
 
@@ -341,37 +350,43 @@ TEST_F(AllThreadsTest, ThreadsThatComeAndGo) {
 // was listed.
 struct Relay {
   static std::atomic<int> Running, Wrong, Right;
-  static std::atomic<bool> MayEnd, IsSet;
-  static constexpr int Slack = 777;
+  static std::atomic<int> Expected; // 0 while it changes.
+  static std::atomic<bool> MayEnd;
 
   static void run() {
-    const bool WasSet = IsSet;
+    const int Before = Expected;
     const int Found = prctl(PR_GET_TIMERSLACK);
-    if (WasSet)
-      (Found == Slack ? Right : Wrong)++;
-    usleep(3000);
+    if (Before && Before == Expected)
+      (Found == Before ? Right : Wrong)++;
+    usleep(50);
     if (MayEnd)
       Running--;
     else
       std::thread(run).detach();
   }
 };
-std::atomic<int> Relay::Running, Relay::Wrong, Relay::Right;
-std::atomic<bool> Relay::MayEnd, Relay::IsSet;
+std::atomic<int> Relay::Running, Relay::Wrong, Relay::Right, Relay::Expected;
+std::atomic<bool> Relay::MayEnd;
 
 TEST_F(AllThreadsTest, ThreadsThatPassItOn) {
   prctl(PR_SET_TIMERSLACK, 50000);
   constexpr int Relays = 3;
+  Relay::MayEnd = false;
+  Relay::Wrong = Relay::Expected = 0;
   for (int I = 0; I != Relays; I++) {
     Relay::Running++;
     std::thread(Relay::run).detach();
   }
-  usleep(20 * 1000);
-  const AllThreadsResult Result = runOnAllThreads(setTimerSlack, Relay::Slack);
-  EXPECT_EQ(Result.Error, 0) << strerror(Result.Error);
-  Relay::IsSet = true;
-  while (Relay::Right + Relay::Wrong < 10 * Relays)
-    usleep(1000);
+  for (int Slack = 1001; Slack != 1011; Slack++) {
+    usleep(5000);
+    Relay::Expected = 0;
+    const AllThreadsResult Result = runOnAllThreads(setTimerSlack, Slack);
+    EXPECT_EQ(Result.Error, 0) << strerror(Result.Error);
+    Relay::Right = 0;
+    Relay::Expected = Slack;
+    while (Relay::Right + Relay::Wrong < 5 * Relays)
+      usleep(1000);
+  }
   Relay::MayEnd = true;
   while (Relay::Running)
     usleep(1000);
@@ -401,9 +416,7 @@ TEST_F(AllThreadsTest, TheMainThreadMayHaveExited) {
 }
 
 TEST_F(AllThreadsTest, TheParentOfAVforkIsWaitedFor) {
-  std::atomic<s32> Forker{0};
   Thread Other([&](Thread &T) {
-    Forker = threadId();
     T.IsReady = true;
     const pid_t Pid = vfork();
     if (Pid == 0) {
@@ -417,6 +430,27 @@ TEST_F(AllThreadsTest, TheParentOfAVforkIsWaitedFor) {
   usleep(20 * 1000);
   expectReached(runOnAllThreads(countRun, 4711), 2);
   EXPECT_EQ(Other.runs(), 1);
+}
+
+// What was sent and not yet delivered would end the process, by the signal's
+// default action.
+TEST_F(AllThreadsTest, WhatWasSentInVainIsDropped) {
+  Thread Other([&](Thread &T) {
+    T.IsReady = true;
+    const pid_t Pid = vfork();
+    if (Pid == 0) {
+      usleep(500 * 1000);
+      _exit(0);
+    }
+    int Status;
+    waitpid(Pid, &Status, 0);
+  });
+  waitFor(Other.IsReady);
+  usleep(20 * 1000);
+  const AllThreadsResult Result = runOnAllThreads(countRun, 4711, 100);
+  EXPECT_EQ(Result.Error, ETIMEDOUT);
+  EXPECT_EQ(Result.Thread, Other.Id);
+  EXPECT_EQ(Other.runs(), 0);
 }
 
 TEST_F(AllThreadsTest, SeveralAtATime) {
