@@ -397,7 +397,7 @@ void injectAndCheck(const Case &C, bool Once, int MaxNth, F Live) {
           ? 2 * (refpage::NumTags -
                  static_cast<size_t>(__builtin_popcount(refpage::ReservedTags)))
           : 1;
-  EXPECT_LE(listWindowDescriptors().size(), Windows);
+  EXPECT_LE(listWindowDescriptors().size(), Windows + Unknown);
   EXPECT_LE(listDescriptors().size(), FdsBefore + Windows + Unknown);
   EXPECT_LE(getResidentBytes(), ResidentBefore + 4 * MiB);
   EXPECT_EQ(StrayUnmaps, 0);
