@@ -88,6 +88,11 @@ public:
     return Base::isOwned(removeTag(const_cast<void *>(Ptr)));
   }
 
+  void setTrackAllocationStacks(bool Track) {
+    scudo::atomic_store_relaxed(&IsTracking, static_cast<u8>(Track));
+    Base::setTrackAllocationStacks(Track);
+  }
+
   // Ends tagging for good. Tag checks must be off in all threads, as upstream
   // asks.
   void disableMemoryTagging() {
@@ -163,9 +168,11 @@ private:
     void *BasePtr = reinterpret_cast<void *>(untag(Address));
     // What else is wrong with it is for the base class to say. A block's first
     // page may have been made inaccessible, so nothing in it is looked at.
-    if (isTagging() && Base::isOwned(BasePtr)) {
+    // (Not by isOwned(): free() must not set a thread up.)
+    if (isTagging()) {
       const ChunkInfo Chunk = getChunk(BasePtr);
       if (Chunk.isLarge() &&
+          Chunk.Header.State == scudo::Chunk::State::Allocated &&
           SecondaryT::getTag(Chunk.getBlock()) != tagOf(Address))
         reportStalePointer(Ptr);
     }
@@ -181,7 +188,7 @@ private:
 
   // Upstream has just recorded, if it records, what was done with BasePtr.
   void recordTag(void *BasePtr, void *UserPtr, bool IsRelease) {
-    if (LIKELY(BasePtr == UserPtr))
+    if (LIKELY(BasePtr == UserPtr || !scudo::atomic_load_relaxed(&IsTracking)))
       return;
     if (const char *Ring = Base::getRingBufferAddress())
       AllocationRecords(Ring, Base::getRingBufferSize())
@@ -319,6 +326,7 @@ private:
   bool HasTags = false;    // There may be blocks with tags.
   bool HasExtras = false;  // Either.
   scudo::atomic_u8 IsTagging = {};
+  scudo::atomic_u8 IsTracking = {}; // Who allocates and frees is recorded.
 };
 
 } // namespace refpage

@@ -19,7 +19,8 @@ namespace {
   REFPAGE_TAG_STATE(NotAsked, "off, the options ask for it")                   \
   REFPAGE_TAG_STATE(NoTags, "off, this machine has none")                      \
   REFPAGE_TAG_STATE(HadThreads,                                                \
-                    "off, the program had threads before it had a heap")       \
+                    "off, the program had threads before it had a heap, or "   \
+                    "that cannot be seen")                                     \
   REFPAGE_TAG_STATE(NoMemory, "off, memory cannot be mapped with them")        \
   REFPAGE_TAG_STATE(NoChecks, "off, the kernel refuses to check them")         \
   REFPAGE_TAG_STATE(Stopped, "off, the program has switched them off")
@@ -54,12 +55,10 @@ State tryStart(TagRequest Asked) {
     return State::HadThreads;
   if (!getTagSupport().Memory)
     return State::NoMemory;
-  TagChecks Mode =
-      Asked == TagRequest::Async ? TagChecks::Async : TagChecks::Sync;
-  const TagChecks Before = getTagChecks();
-  if (Asked == TagRequest::Auto && Before != TagChecks::Off)
-    Mode = Before;
-  const int Error = setTagChecks(Mode);
+  if (Asked == TagRequest::Auto && getTagChecks() != TagChecks::Off)
+    return State::On;
+  const int Error = setTagChecks(Asked == TagRequest::Async ? TagChecks::Async
+                                                            : TagChecks::Sync);
   if (Error)
     scudo::atomic_store_relaxed(&LastError, Error);
   return Error ? State::NoChecks : State::On;

@@ -13,8 +13,8 @@
 
 namespace refpage {
 
-// What the user asked for. Auto: the mode that the process has already (from
-// whoever started its first thread), or else sync.
+// What the user asked for. Auto: the mode that the process has already (glibc
+// sets it where GLIBC_TUNABLES has glibc.mem.tagging), or else sync.
 enum class TagRequest : u8 { Auto, Off, Async, Sync };
 
 // The tag of a large block's headers, as upstream's: no block has it, nor 0,

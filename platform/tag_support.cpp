@@ -13,11 +13,13 @@ namespace {
 
 constexpr u8 ProbeTag = 5;
 
+// Yes if that could not be tried now: each window is looked at when it is made.
 bool doFilesShowTags() {
   const uptr PageSize = scudo::getPageSizeCached();
   MemfdInMaking Memfd;
-  return Memfd.create("scudo:refpage", PageSize) == 0 &&
-         Memfd.tag(PageSize, ProbeTag) == 0 && Memfd.seal() == 0 &&
+  if (Memfd.create("scudo:refpage", PageSize) != 0)
+    return true;
+  return Memfd.tag(PageSize, ProbeTag) == 0 && Memfd.seal() == 0 &&
          Memfd.showsTag(0, ProbeTag);
 }
 

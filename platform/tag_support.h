@@ -13,7 +13,8 @@ namespace refpage {
 // memory files and loses them in mremap().
 struct TagSupport {
   bool Memory = false; // Anonymous memory holds tags.
-  bool Files = false;  // Private views of a sealed memory file show its tags.
+  bool Files = false;  // Private views of a sealed memory file show its tags,
+                       // or no file could be made to try it with.
   bool Moves = false;  // mremap() takes tags along.
 };
 

@@ -18,6 +18,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
@@ -421,6 +422,18 @@ int expectNeighboursDiffer(std::vector<std::pair<uintptr_t, size_t>> Blocks) {
   return Neighbours;
 }
 
+// As a guard below a stack that lies in the block.
+TEST_F(TaggingTest, NothingInABlockIsReadWhenItIsFreed) {
+  for (size_t Size : {256 * KiB, MiB, 8 * MiB}) {
+    for (int Use = 0; Use != 3; Use++) {
+      char *Ptr = static_cast<char *>(memalign(Page, Size));
+      ASSERT_EQ(mprotect(Ptr, Page, PROT_NONE), 0);
+      EXPECT_FALSE(faults([&] { free(Ptr); })) << Size;
+      free(makeBlock(Size));
+    }
+  }
+}
+
 TEST_F(TaggingTest, NeighboursHaveDifferentTags) {
   std::vector<std::pair<uintptr_t, size_t>> Blocks;
   for (int I = 0; I != 300; I++) {
@@ -594,6 +607,12 @@ TEST_F(TaggingTest, TaggingCanEndWithBlocksLive) {
       Ptr[3] = 1;
       free(Ptr);
     }
+    // In memory that has the tags of before, all about.
+    std::vector<void *> Aligned;
+    for (int I = 0; I != 3000; I++)
+      Aligned.push_back(memalign(128, 150));
+    for (void *Ptr : Aligned)
+      free(Ptr);
     for (int I = 0; I != 20; I++) {
       char *Ptr = makeBlock(pickSize());
       EXPECT_EQ(tagOf(addressOf(Ptr)), 0);
