@@ -125,13 +125,12 @@ class Results:
         passed, skipped = self._count.passed, self._count.skipped
         try:
             self._count.add_report(job.name, io.BytesIO(report.result))
+            why = f"exit status {report.status}" if report.status else None
         except xml.etree.ElementTree.ParseError:
-            # It ended early, or is no GoogleTest.
-            if report.status == 0:
-                self._count.passed += 1
-        if report.status != 0 and len(self._count.failures) == before:
-            late = report.seconds >= job.seconds
-            why = "took too long" if late else f"exit status {report.status}"
+            why = f"exit status {report.status}, without a result"
+        if report.seconds >= job.seconds:
+            why = "took too long"
+        if why and len(self._count.failures) == before:
             self._count.failures.append(f"{job.name}: {why}")
         failures = self._count.failures[before:]
         counts = f"{self._count.passed - passed} passed"
