@@ -123,7 +123,10 @@ int MemfdInMaking::tag(uptr Size, u8 Tag) {
   const int Error = expectOurs();
   if (!Error)
     storeTags(Base, Size, Tag);
-  unmapMemory(Base, Size);
+  // A shared view that stays would keep the file's memory, and from being
+  // sealed.
+  if (unmapMemory(Base, Size) != 0)
+    mapAnonymousOver(Base, Size);
   return Error;
 }
 
