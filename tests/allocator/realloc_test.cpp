@@ -191,7 +191,7 @@ TEST_F(ReallocTest, SparseBlocks) {
 // by filled memory.
 TEST_F(ReallocTest, BlocksOfSizesThatAreWrittenDensely) {
   for (size_t Written : {3 * MiB, 6 * MiB}) {
-    for (int Round = 0; Round != 30; Round++) {
+    for (int Round = 0; Round != fewerIfEmulated(30); Round++) {
       char *Ptr = make(Maker::Malloc, MiB);
       expectPattern(Ptr, 0, MiB);
       writeAll(Ptr, 0, MiB);
