@@ -231,7 +231,8 @@ private:
   // Whether upstream leaves a block in its place.
   bool fits(void *Ptr, uptr OldSize, uptr NewSize) {
     const ChunkInfo Chunk = getChunk(Ptr);
-    return Chunk.UserPos + NewSize <= Chunk.getBlockEnd() &&
+    // The size may be any: upstream complains of those that are too large.
+    return NewSize <= Chunk.getBlockEnd() - Chunk.UserPos &&
            (NewSize > OldSize ||
             OldSize - NewSize < scudo::getPageSizeCached());
   }

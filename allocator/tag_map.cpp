@@ -18,12 +18,13 @@ constexpr u32 AllTags = (1U << NumTags) - 1;
 uptr TagMap::Block::getEnd() const { return EndAndTag & ~TagMask; }
 u8 TagMap::Block::getTag() const { return EndAndTag & TagMask; }
 
-// The first block that begins at Base or behind it.
+// The highest block that begins at Base or below it: the first one in the
+// array.
 u32 TagMap::find(uptr Base) const {
   u32 First = 0;
   for (u32 Length = Count; Length;) {
     const u32 Half = Length / 2;
-    if (Blocks[First + Half].Base < Base) {
+    if (Blocks[First + Half].Base > Base) {
       First += Half + 1;
       Length -= Half + 1;
     } else {
@@ -35,12 +36,12 @@ u32 TagMap::find(uptr Base) const {
 
 u32 TagMap::getNeighbours(uptr Base, uptr End, uptr Except) const {
   u32 Mask = 0;
-  const u32 Next = find(Base);
-  if (Next != Count && Blocks[Next].Base == End && End != Except)
-    Mask |= 1U << Blocks[Next].getTag();
-  if (Next != 0 && Blocks[Next - 1].getEnd() == Base &&
-      Blocks[Next - 1].Base != Except)
-    Mask |= 1U << Blocks[Next - 1].getTag();
+  const u32 Lower = find(Base);
+  if (Lower != 0 && Blocks[Lower - 1].Base == End && End != Except)
+    Mask |= 1U << Blocks[Lower - 1].getTag();
+  if (Lower != Count && Blocks[Lower].getEnd() == Base &&
+      Blocks[Lower].Base != Except)
+    Mask |= 1U << Blocks[Lower].getTag();
   return Mask;
 }
 

@@ -15,8 +15,10 @@
 namespace refpage {
 
 // Thread-safe. Ranges are the whole mappings of blocks, guard pages included:
-// those of neighbours touch. A sorted array: a block more moves half of it, 16
-// bytes for each, little against a block's system calls.
+// those of neighbours touch. An array sorted from high addresses to low, which
+// is how the kernel gives them out: most blocks are put in at its end.
+// Elsewhere a block moves what is behind it, 16 bytes for each, little against
+// its system calls.
 class TagMap {
 public:
   constexpr TagMap() = default;

@@ -42,8 +42,8 @@ constexpr u32 AllThreadsTimeoutMs = 2000;
 // long as this takes. Calls that the kernel does not restart (poll, nanosleep,
 // and so on) return EINTR in the threads that are reached.
 //
-// Not reached, and ETIMEDOUT after TimeoutMs: threads that block all signals, or
-// wait for them in sigwait(), all the while, and so workers of the kernel
+// Not reached, and ETIMEDOUT after TimeoutMs: threads that block all signals,
+// or wait for them in sigwait(), all the while, and so workers of the kernel
 // (io_uring); threads that a debugger holds, or that wait for a device; the
 // parent of a vfork() before its child's exec(). No signal is left for later.
 AllThreadsResult runOnAllThreads(ThreadFunction Function, uptr Argument,

@@ -292,20 +292,22 @@ TEST_F(ErrorInfoTest, UseAfterFreeWhenTheAddressIsUsedAgain) {
 }
 
 TEST_F(ErrorInfoTest, AfterRealloc) {
-  const Made Old = make(512 * KiB);
-  memset(Old.Ptr, 1, Old.Size);
-  const Made New =
-      makeBy(4 * MiB, [&](size_t N) { return realloc(Old.Ptr, N); });
-  ASSERT_NE(New.address(), Old.address());
-  scudo_error_info Info = accessAt(Old.Ptr + 1000);
-  expectReport(Info.reports[0], USE_AFTER_FREE, Old);
-  EXPECT_EQ(Info.reports[0].deallocation_tid, threadId());
-  EXPECT_TRUE(has(Info.reports[0].deallocation_trace, New.Site));
-  expectNoMore(Info, 1);
-  Info = accessAt(New.Ptr + New.Size);
-  expectReport(Info.reports[0], BUFFER_OVERFLOW, New);
-  expectNoMore(Info, 1);
-  free(New.Ptr);
+  for (size_t Size : {150 * KiB, 512 * KiB}) { // Copied, and moved.
+    const Made Old = make(Size);
+    memset(Old.Ptr, 1, Old.Size);
+    const Made New =
+        makeBy(4 * MiB, [&](size_t N) { return realloc(Old.Ptr, N); });
+    ASSERT_NE(New.address(), Old.address());
+    scudo_error_info Info = accessAt(Old.Ptr + 1000);
+    expectReport(Info.reports[0], USE_AFTER_FREE, Old);
+    EXPECT_EQ(Info.reports[0].deallocation_tid, threadId());
+    EXPECT_TRUE(has(Info.reports[0].deallocation_trace, New.Site));
+    expectNoMore(Info, 1);
+    Info = accessAt(New.Ptr + New.Size);
+    expectReport(Info.reports[0], BUFFER_OVERFLOW, New);
+    expectNoMore(Info, 1);
+    free(New.Ptr);
+  }
 }
 
 TEST_F(ErrorInfoTest, AfterReallocInPlace) {

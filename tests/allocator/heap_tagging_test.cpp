@@ -6,10 +6,10 @@
 #include "allocator/heap_tagging.h"
 
 #include "allocator/tagging.h"
-#include "platform/thread_list.h"
 
 #include "tests/allocator/heap.h"
 #include "tests/support/child.h"
+#include "tests/support/emulator.h"
 
 #include "scudo/interface.h"
 
@@ -93,15 +93,9 @@ protected:
   void SetUp() override {
     if (!refpage::areBlocksTagged())
       GTEST_SKIP() << "the heap has no memory tags";
-    char Buffer[4096];
-    refpage::ThreadList List(Buffer, sizeof(Buffer));
-    ASSERT_EQ(List.open(), 0);
-    int Threads = 0;
-    for (refpage::s32 Thread; List.next(&Thread) == 0 && Thread;)
-      Threads++;
-    if (Threads != 1)
-      GTEST_SKIP() << "an emulator with threads of its own, which cannot be "
-                      "reached";
+    if (refpage_test::getEmulator())
+      GTEST_SKIP() << "the emulator has threads of its own in the process, "
+                      "which cannot be reached";
   }
 };
 
