@@ -5,6 +5,7 @@
 // always.
 
 #include "tests/allocator/heap.h"
+#include "tests/support/emulator.h"
 
 #include <algorithm>
 #include <set>
@@ -41,7 +42,7 @@ void expectUsableIsPattern(const void *Ptr, size_t Size) {
 }
 
 TEST(ContentsTest, FreshAndReusedBlocks) {
-  for (size_t Size : getSizes(64 * MiB)) {
+  for (size_t Size : getSizes((getEmulator() ? 16 : 64) * MiB)) {
     for (int Round = 0; Round != 3; Round++) {
       void *Ptr = malloc(Size);
       expectUsableIsPattern(Ptr, Size);

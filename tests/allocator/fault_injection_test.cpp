@@ -9,6 +9,7 @@
 
 #include "tests/allocator/heap.h"
 #include "tests/support/child.h"
+#include "tests/support/emulator.h"
 
 #include <algorithm>
 #include <errno.h>
@@ -357,8 +358,9 @@ struct LongLife {
 class FaultInjectionTest
     : public testing::TestWithParam<std::tuple<Case, size_t, bool>> {};
 
-// Makes the Nth call of a kind fail, for every n up to MaxNth, in the life that
-// Live() lives and returns what became of it; nothing may be left of it.
+// Makes the Nth call of a kind fail, for every n up to MaxNth (every third
+// where an emulator takes its time), in the life that Live() lives; nothing may
+// be left of it.
 template <typename F>
 void injectAndCheck(const Case &C, bool Once, int MaxNth, F Live) {
   // What is made once is made, and the small blocks' memory is there.
@@ -373,7 +375,8 @@ void injectAndCheck(const Case &C, bool Once, int MaxNth, F Live) {
   const size_t ResidentBefore = getResidentBytes();
 
   size_t Failures = 0;
-  for (int Nth = 1; Nth <= MaxNth; Nth++) {
+  const int Step = getEmulator() ? 3 : 1;
+  for (int Nth = 1; Nth <= MaxNth; Nth += Step) {
     Current = Injection();
     Current.Which = C.Which;
     Current.Errno = C.Errno;

@@ -5,6 +5,7 @@
 
 #include "tests/allocator/heap.h"
 #include "tests/support/child.h"
+#include "tests/support/emulator.h"
 
 #include <atomic>
 #include <thread>
@@ -69,7 +70,8 @@ TEST(ForkTest, ChildrenWorkWhileOtherThreadsAllocate) {
         free(Ptr);
       }
     });
-  for (int I = 0; I != 100 && !testing::Test::HasFailure(); I++)
+  for (int I = 0; I != fewerIfEmulated(100) && !testing::Test::HasFailure();
+       I++)
     expectChildSucceeds(useHeap);
   Stop = true;
   for (std::thread &T : Threads)

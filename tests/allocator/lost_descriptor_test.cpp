@@ -114,7 +114,7 @@ TEST_F(LostDescriptorTest, ClosedByAnotherThreadAllTheTime) {
         dup2(3, Fd);
     }
   });
-  for (int I = 0; I != 300; I++)
+  for (int I = 0; I != fewerIfEmulated(300); I++)
     free(makeBlock());
   Stop = true;
   Closer.join();

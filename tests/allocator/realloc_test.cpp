@@ -5,6 +5,7 @@
 #include "platform/memory_tag.h"
 #include "tests/allocator/heap.h"
 #include "tests/support/child.h"
+#include "tests/support/emulator.h"
 
 #include <algorithm>
 #include <errno.h>
@@ -95,9 +96,10 @@ INSTANTIATE_TEST_SUITE_P(All, ReallocStepsTest,
                                          Maker::Memalign));
 
 TEST_P(ReallocStepsTest, ByFactors) {
+  const size_t Max = (getEmulator() ? 16 : 64) * MiB;
   for (size_t Percent : {150, 200}) {
     std::vector<size_t> Sizes;
-    for (size_t Size = 64 * KiB; Size <= 64 * MiB; Size = Size * Percent / 100)
+    for (size_t Size = 64 * KiB; Size <= Max; Size = Size * Percent / 100)
       Sizes.push_back(Size / 8 * 8);
     goThrough(Sizes);
     std::vector<size_t> Down(Sizes.rbegin(), Sizes.rend());
@@ -108,9 +110,10 @@ TEST_P(ReallocStepsTest, ByFactors) {
 TEST_P(ReallocStepsTest, ByPages) {
   for (size_t First : {200 * KiB, 2 * MiB}) {
     std::vector<size_t> Sizes;
-    for (size_t I = 0; I != 60; I++)
+    const size_t Steps = static_cast<size_t>(fewerIfEmulated(60));
+    for (size_t I = 0; I != Steps; I++)
       Sizes.push_back(First + I * Page + I % 5 * 8);
-    for (size_t I = 60; I != 0; I--)
+    for (size_t I = Steps; I != 0; I--)
       Sizes.push_back(First + I * Page);
     goThrough(Sizes);
   }
@@ -118,9 +121,10 @@ TEST_P(ReallocStepsTest, ByPages) {
 
 TEST_P(ReallocStepsTest, ByLittle) {
   std::vector<size_t> Sizes;
-  for (size_t I = 0; I != 1200; I++)
+  const size_t Steps = static_cast<size_t>(fewerIfEmulated(1200));
+  for (size_t I = 0; I != Steps; I++)
     Sizes.push_back(300 * KiB + I * 24);
-  for (size_t I = 1200; I != 0; I--)
+  for (size_t I = Steps; I != 0; I--)
     Sizes.push_back(300 * KiB + I * 24);
   goThrough(Sizes);
 }

@@ -5,6 +5,7 @@
 
 #include "tests/allocator/heap.h"
 #include "tests/support/child.h"
+#include "tests/support/emulator.h"
 
 #include <algorithm>
 #include <random>
@@ -367,7 +368,8 @@ TEST_F(CutBlocksTest, CallocGetsPartsToo) {
 void useAnySizes(unsigned Seed) {
   std::mt19937 Random(Seed);
   std::vector<std::pair<char *, size_t>> Live;
-  for (int Step = 0; Step != 400 && !testing::Test::HasFailure(); Step++) {
+  for (int Step = 0;
+       Step != fewerIfEmulated(400) && !testing::Test::HasFailure(); Step++) {
     if (Live.size() < 8 && Random() % 5 < 3) {
       const size_t Log = 17 + Random() % 8;
       const size_t Size = (size_t(1) << Log) + Random() % (size_t(1) << Log);

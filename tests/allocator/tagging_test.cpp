@@ -32,7 +32,7 @@ using refpage::untag;
 using refpage::withTag;
 
 extern "C" {
-void scudo_malloc_disable_memory_tagging();
+void malloc_disable_memory_tagging();
 int malloc_iterate(uintptr_t Base, size_t Size,
                    void (*Callback)(uintptr_t Base, size_t Size, void *Arg),
                    void *Arg);
@@ -344,29 +344,29 @@ TEST_F(TaggingTest, AnOldPointerIsAFaultButForChance) {
   Tally All;
   constexpr int AtATime = 20;
   constexpr int Remembered = 64;
-  const auto makeAll = [&] {
+  const auto MakeAll = [&] {
     std::vector<char *> Blocks;
     for (int J = 0; J != AtATime; J++)
       Blocks.push_back(makeBlock(LargeSize));
     return Blocks;
   };
-  const auto freeAll = [](const std::vector<char *> &Blocks) {
+  const auto FreeAll = [](const std::vector<char *> &Blocks) {
     for (char *Ptr : Blocks)
       free(Ptr);
   };
   for (int I = 0; I != Trials; I += AtATime) {
-    const std::vector<char *> Old = makeAll();
-    freeAll(Old);
+    const std::vector<char *> Old = MakeAll();
+    FreeAll(Old);
     for (int J = 0; J <= Remembered; J++)
       free(makeBlock(LargeSize));
-    const std::vector<char *> New = makeAll();
+    const std::vector<char *> New = MakeAll();
     for (char *Ptr : Old) {
       if (readFaults(addressOf(Ptr)))
         All.Detected++;
       else if (std::find(New.begin(), New.end(), Ptr) != New.end())
         All.ByChance++;
     }
-    freeAll(New);
+    FreeAll(New);
   }
   EXPECT_EQ(All.Detected + All.ByChance, Trials);
   EXPECT_LT(All.ByChance, Trials / 8);
@@ -601,7 +601,7 @@ TEST_F(TaggingTest, TaggingCanEndWithBlocksLive) {
     char *Kept = makeBlock(MiB);
     Kept[5] = 5;
     ASSERT_EQ(refpage::setTagChecks(refpage::TagChecks::Off), 0);
-    scudo_malloc_disable_memory_tagging();
+    malloc_disable_memory_tagging();
     EXPECT_FALSE(refpage::areBlocksTagged());
     for (char *Ptr : Blocks) {
       Ptr[3] = 1;

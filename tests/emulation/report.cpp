@@ -21,10 +21,10 @@ int main() {
   if (uname(&System) != 0)
     return 1;
   const TagSupport Support = probeTagSupport();
-  printf("%s, %s %s; memory tags by hwcap: %s; tags in anonymous memory: %s, in "
-         "memory files: %s, kept by mremap: %s\n",
-         System.machine, System.sysname, System.release,
-         yesOrNo(hasMemoryTags()), yesOrNo(Support.Memory),
-         yesOrNo(Support.Files), yesOrNo(Support.Moves));
+  printf(
+      "%s, %s %s; memory tags by hwcap: %s; tags in anonymous memory: %s, in "
+      "memory files: %s, kept by mremap: %s\n",
+      System.machine, System.sysname, System.release, yesOrNo(hasMemoryTags()),
+      yesOrNo(Support.Memory), yesOrNo(Support.Files), yesOrNo(Support.Moves));
   return 0;
 }

@@ -46,6 +46,10 @@ bool canAdvise() {
   return !getEmulator() || madvise(nullptr, 0, NoAdvice) == -1;
 }
 
+int fewerIfEmulated(int Count) {
+  return getEmulator() ? (Count + 4) / 5 : Count;
+}
+
 } // namespace refpage_test
 
 #if defined(__aarch64__)

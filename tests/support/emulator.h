@@ -28,6 +28,10 @@ bool canFilterCalls();
 bool canLimit(__rlimit_resource Which);
 bool canAdvise();
 
+// Count, or a fifth of it under the emulator, which is some ten times slower.
+// For what is random or repeated.
+int fewerIfEmulated(int Count);
+
 } // namespace refpage_test
 
 #endif // REFPAGE_TESTS_SUPPORT_EMULATOR_H_
