@@ -194,6 +194,7 @@ def main():
         image.write(
             machine.initramfs,
             [arguments.packages / "arm64"],
+            machine.kernel,
             files,
             jobs,
             _settings(arguments),

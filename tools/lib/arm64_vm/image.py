@@ -6,6 +6,7 @@
 /vm/files  programs, tests and what they read; the working folder
 """
 
+import lzma
 import pathlib
 import shlex
 
@@ -17,6 +18,14 @@ _GUEST = pathlib.Path(__file__).parent / "guest"
 # sets, and texts.
 _LEFT_OUT = ("usr/share", "usr/lib/aarch64-linux-gnu/gconv")
 
+# Swap in compressed memory, and what it compresses by.
+_MODULES = (
+    "drivers/block/zram/zram.ko",
+    "mm/zsmalloc.ko",
+    "crypto/lzo*.ko",
+    "lib/lz4/*.ko",
+)
+
 
 def _script(job):
     lines = [
@@ -27,11 +36,24 @@ def _script(job):
     return "\n".join(lines) + "\n"
 
 
-def write(path, packages, files, todo, settings):
+def _add_modules(archive, kernel):
+    """Those of _MODULES that the kernel has, as busybox can load them."""
+    for folder in kernel.glob("lib/modules/*"):
+        for pattern in _MODULES:
+            for module in sorted(folder.glob(f"kernel/{pattern}*")):
+                name = str(module.relative_to(kernel))
+                contents = module.read_bytes()
+                if module.suffix == ".xz":
+                    contents, name = lzma.decompress(contents), name[: -len(".xz")]
+                archive.add(name, contents)
+
+
+def write(path, packages, kernel, files, todo, settings):
     """files: paths of this machine, by their names below /vm/files"""
     archive = cpio.Archive()
     for package in packages:
         archive.add_tree("", package, _LEFT_OUT)
+    _add_modules(archive, kernel)
     for script in sorted(_GUEST.iterdir()):
         archive.add(f"vm/{script.name}", script, 0o755)
     archive.add_link("init", "/vm/init.sh")

@@ -15,6 +15,14 @@ mount -t tmpfs tmp /tmp
 chmod 1777 /tmp /dev/shm
 ln -sf /proc/self/fd /dev/fd
 ifconfig lo up
+
+# For pages that are in swap.
+depmod
+modprobe zram
+echo 256M >/sys/block/zram0/disksize
+mkswap /dev/zram0 >/dev/null
+swapon /dev/zram0
+
 echo arm64 >/proc/sys/kernel/hostname
 
 # The second serial port carries results, unchanged; the first is the console.
