@@ -4,6 +4,7 @@
 // is tried a thousand times, on blocks and at places taken at random; the
 // output says how often chance alone let one pass.
 
+#include "allocator/large_block.h"
 #include "allocator/tagging.h"
 #include "platform/memory_tag.h"
 #include "platform/pagemap.h"
@@ -411,10 +412,13 @@ int expectNeighboursDiffer(std::vector<std::pair<uintptr_t, size_t>> Blocks) {
   });
   int Neighbours = 0;
   for (size_t I = 1; I < Blocks.size(); I++) {
-    const uintptr_t Gap = untag(Blocks[I].first) - untag(Blocks[I - 1].first) -
-                          Blocks[I - 1].second;
-    // Two guards, the headers, and what rounding leaves.
-    if (Gap > 4 * Page)
+    constexpr uintptr_t Headers =
+        refpage::LargeHeaderSize + scudo::Chunk::getHeaderSize();
+    const uintptr_t End =
+        scudo::roundUp(untag(Blocks[I - 1].first) + Blocks[I - 1].second, Page);
+    const uintptr_t Start =
+        scudo::roundDown(untag(Blocks[I].first) - Headers, Page);
+    if (Start - End != 2 * Page) // Their guards.
       continue;
     Neighbours++;
     EXPECT_NE(tagOf(Blocks[I].first), tagOf(Blocks[I - 1].first));

@@ -16,12 +16,19 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <vector>
 
 using namespace refpage;
 using namespace refpage_test;
 
 namespace {
+
+// Seen on 6.1 and not on 6.18: what was moved is not merged with what follows.
+uptr countNotMerged() {
+  utsname Kernel;
+  return uname(&Kernel) == 0 && strncmp(Kernel.release, "6.1.", 4) == 0 ? 1 : 0;
+}
 
 int CallsToFailure = 0; // 0: none fails.
 
@@ -244,7 +251,8 @@ TEST_F(BlockLifeTest, AMovedBlockHoldsWhatItHeld) {
         expectContents(Blocks.back());
         expectCounts();
         EXPECT_LE(countMappings(Blocks.back()),
-                  Blocks.back().Backed.countExtraMappings(NewSize) + 1);
+                  Blocks.back().Backed.countExtraMappings(NewSize) + 1 +
+                      countNotMerged());
         restore(Blocks.back(), Pattern);
         expectContents(Blocks.back());
       }
