@@ -45,9 +45,11 @@ REFPAGE_COPTS = RUNTIME_COPTS + _WARNINGS
 REFPAGE_TEST_COPTS = _WARNINGS + _FRAME_POINTERS
 
 # For a cc_binary(linkshared = 1): Bazel always names libstdc++, and this drops
-# it from the library's needs when nothing uses it.
+# it from the library's needs when nothing uses it. What the compiler calls for
+# operations that the processor may lack (g++: __popcountdi2) is linked in.
 REFPAGE_LINKOPTS = [
     "-Wl,--as-needed",
+    "-static-libgcc",
     "-Wl,-z,defs,-z,now,-z,relro",
 ]
 
