@@ -31,7 +31,7 @@ def _arguments():
     add("--packages", type=pathlib.Path, required=True)
     add("--kernel", required=True)
     add("--kernel-image", type=pathlib.Path)
-    add("--module", type=pathlib.Path, action="append", default=[])
+    add("--module", type=str.split, action="append", default=[])
     add("--user", action="store_true")
     add("--cpus", type=int, default=2)
     add("--machines", type=int, default=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The emulated machine: QEMU and a kernel, from start to power off."""
+"""The emulated machine: QEMU and a kernel, from start to end."""
 
 import dataclasses
 import os
@@ -105,7 +105,7 @@ class Machine:
         return subprocess.run(self.command(interactive=True)).returncode
 
     def run(self, seconds, talk):
-        """Until power off. talk() is given what comes by the second port and
+        """Until it ends. talk() is given what comes by the second port and
         the CPU time that QEMU took, and gives what to send there, if anything.
         """
         deadline = time.monotonic() + seconds

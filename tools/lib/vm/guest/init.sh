@@ -54,10 +54,8 @@ mke2fs -b 4096 "$disk" >/dev/null
 mount -t ext4 "$disk" /var/tmp || cannot 'mount a disk'
 chmod 1777 /var/tmp
 
-for module in /vm/modules/*; do
-  [ -e "$module" ] || continue
-  insmod "$module" || cannot "load ${module##*/}"
-done
+# The modules of the command line.
+. /vm/load.sh
 
 # The second serial port carries results, unchanged; the first is the console.
 stty -F "/dev/${ports}1" raw -echo
