@@ -4,6 +4,8 @@
 people's has its flags in third_party/, without warnings) and a rule for tests
 in Python."""
 
+load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
+
 _WARNINGS = [
     "-Wall",
     "-Wextra",
@@ -52,6 +54,62 @@ REFPAGE_LINKOPTS = [
     "-static-libgcc",
     "-Wl,-z,defs,-z,now,-z,relro",
 ]
+
+def _static_library_impl(ctx):
+    toolchain = find_cpp_toolchain(ctx)
+    objects = []
+    for dep in ctx.attr.deps:
+        for input in dep[CcInfo].linking_context.linker_inputs.to_list():
+            for library in input.libraries:
+                objects += library.pic_objects or library.objects
+    archive = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.run_shell(
+        outputs = [archive],
+        inputs = depset(objects + [ctx.file.exports], transitive = [toolchain.all_files]),
+        arguments = [
+            toolchain.ld_executable,
+            toolchain.objcopy_executable,
+            toolchain.ar_executable,
+            archive.path,
+            ctx.file.exports.path,
+        ] + [object.path for object in objects],
+        # The groups by which linkers drop duplicate inline functions are
+        # dissolved: their names become local, and would still be compared.
+        command = """
+set -euo pipefail
+ld=$1 objcopy=$2 ar=$3 archive=$4 exports=$5
+shift 5
+object=${archive%.a}.o
+"$ld" -r --force-group-allocation -o "$object" "$@"
+sed -e 's:/\\*[^*]*\\*/::g' -e '1,/global:/d' -e '/local:/,$d' "$exports" |
+  tr -d ' ' | tr ';' '\\n' | sed '/^$/d' >"$archive.names"
+"$objcopy" --wildcard --keep-global-symbols="$archive.names" "$object"
+rm -f "$archive"
+"$ar" rcsD "$archive" "$object"
+""",
+        mnemonic = "StaticLibrary",
+    )
+    return [DefaultInfo(
+        files = depset([archive]),
+        runfiles = ctx.runfiles([archive]),
+    )]
+
+refpage_static_library = rule(
+    implementation = _static_library_impl,
+    doc = """A static library that whoever has no Bazel can link.
+
+All that deps are made of is one object in it, which defines the names of the
+version script `exports` and no others: so it cannot collide with other copies of
+what it is made of.""",
+    attrs = {
+        "deps": attr.label_list(providers = [CcInfo]),
+        "exports": attr.label(allow_single_file = True, mandatory = True),
+        "_cc_toolchain": attr.label(
+            default = "@bazel_tools//tools/cpp:current_cc_toolchain",
+        ),
+    },
+    toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
+)
 
 def refpage_py_test(name, main, args = [], data = [], **kwargs):
     """A test that is a Python program: it passes when that exits with 0.
