@@ -163,7 +163,7 @@ fill_in() {
 put() {
   local path=$destdir$1 new
   new=${path%/*}/.${path##*/}.new
-  mkdir -p -- "${path%/*}"
+  mkdir -p -- "${path%/*}" || die "cannot make ${path%/*}, see above"
   rm -f -- "$new"
   if ! cat >"$new" || ! mv -fT -- "$new" "$path"; then
     rm -f -- "$new"
