@@ -114,22 +114,24 @@ INTERFACE WEAK void *operator new[](size_t Size, std::align_val_t Alignment) {
 }
 
 // The new handler is not called here: what it throws could not be caught.
-INTERFACE WEAK void *operator new(size_t Size, std::nothrow_t const &) noexcept {
+INTERFACE WEAK void *operator new(size_t Size,
+                                  std::nothrow_t const &) noexcept {
   if (NewFunction *Theirs = getReplacedNew())
     return Theirs(Size);
   return allocateOrNull(Size, Origin::New);
 }
-INTERFACE WEAK void *operator new[](size_t Size, std::nothrow_t const &) noexcept {
+INTERFACE WEAK void *operator new[](size_t Size,
+                                    std::nothrow_t const &) noexcept {
   if (NewFunction *Theirs = getReplacedNew())
     return Theirs(Size);
   return allocateOrNull(Size, Origin::NewArray);
 }
 INTERFACE WEAK void *operator new(size_t Size, std::align_val_t Alignment,
-                             std::nothrow_t const &) noexcept {
+                                  std::nothrow_t const &) noexcept {
   return allocateOrNull(Size, Origin::New, asSize(Alignment));
 }
 INTERFACE WEAK void *operator new[](size_t Size, std::align_val_t Alignment,
-                               std::nothrow_t const &) noexcept {
+                                    std::nothrow_t const &) noexcept {
   return allocateOrNull(Size, Origin::NewArray, asSize(Alignment));
 }
 
@@ -141,12 +143,14 @@ INTERFACE WEAK void operator delete[](void *Ptr) noexcept {
     return Theirs(Ptr);
   deallocate(Ptr, Origin::NewArray);
 }
-INTERFACE WEAK void operator delete(void *Ptr, std::nothrow_t const &) noexcept {
+INTERFACE WEAK void operator delete(void *Ptr,
+                                    std::nothrow_t const &) noexcept {
   if (DeleteFunction *Theirs = getReplacedDelete())
     return Theirs(Ptr);
   deallocate(Ptr, Origin::New);
 }
-INTERFACE WEAK void operator delete[](void *Ptr, std::nothrow_t const &) noexcept {
+INTERFACE WEAK void operator delete[](void *Ptr,
+                                      std::nothrow_t const &) noexcept {
   if (DeleteFunction *Theirs = getReplacedDelete())
     return Theirs(Ptr);
   deallocate(Ptr, Origin::NewArray);
@@ -161,26 +165,27 @@ INTERFACE WEAK void operator delete[](void *Ptr, size_t Size) noexcept {
     return Theirs(Ptr);
   deallocate(Ptr, Origin::NewArray, Size);
 }
-INTERFACE WEAK void operator delete(void *Ptr, std::align_val_t Alignment) noexcept {
+INTERFACE WEAK void operator delete(void *Ptr,
+                                    std::align_val_t Alignment) noexcept {
   deallocate(Ptr, Origin::New, 0, asSize(Alignment));
 }
 INTERFACE WEAK void operator delete[](void *Ptr,
-                                 std::align_val_t Alignment) noexcept {
+                                      std::align_val_t Alignment) noexcept {
   deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
 }
 INTERFACE WEAK void operator delete(void *Ptr, std::align_val_t Alignment,
-                               std::nothrow_t const &) noexcept {
+                                    std::nothrow_t const &) noexcept {
   deallocate(Ptr, Origin::New, 0, asSize(Alignment));
 }
 INTERFACE WEAK void operator delete[](void *Ptr, std::align_val_t Alignment,
-                                 std::nothrow_t const &) noexcept {
+                                      std::nothrow_t const &) noexcept {
   deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
 }
 INTERFACE WEAK void operator delete(void *Ptr, size_t Size,
-                               std::align_val_t Alignment) noexcept {
+                                    std::align_val_t Alignment) noexcept {
   deallocate(Ptr, Origin::New, Size, asSize(Alignment));
 }
 INTERFACE WEAK void operator delete[](void *Ptr, size_t Size,
-                                 std::align_val_t Alignment) noexcept {
+                                      std::align_val_t Alignment) noexcept {
   deallocate(Ptr, Origin::NewArray, Size, asSize(Alignment));
 }

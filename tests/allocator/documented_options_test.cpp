@@ -8,8 +8,8 @@
 
 #include <fstream>
 #include <sstream>
-#include <string>
 #include <string.h>
+#include <string>
 #include <vector>
 
 using namespace refpage;
@@ -89,13 +89,12 @@ void expectDocumented(const std::vector<Documented> &Found) {
 #define REFPAGE_OPTION(Type, Name, Default, Description)                       \
   {                                                                            \
     ASSERT_LT(At, Found.size()) << "nothing on " #Name;                        \
-    EXPECT_EQ(Found[At].Key, #Name);                                          \
-    const std::string Pair = #Name "=" + Found[At].Value;                    \
+    EXPECT_EQ(Found[At].Key, #Name);                                           \
+    const std::string Pair = #Name "=" + Found[At].Value;                      \
     Options Parsed;                                                            \
     Complained = false;                                                        \
-    parseOptions(Pair.c_str(), &Parsed, [](const char *) {                     \
-      Complained = true;                                                       \
-    });                                                                        \
+    parseOptions(Pair.c_str(), &Parsed,                                        \
+                 [](const char *) { Complained = true; });                     \
     EXPECT_FALSE(Complained) << Pair;                                          \
     EXPECT_EQ(memcmp(&Parsed.Name, &Defaults.Name, sizeof(Type)), 0) << Pair;  \
     At++;                                                                      \

@@ -93,20 +93,21 @@ class Chroot:
             check=True,
         )
 
-    def run(self, *command, environment=None, check=True):
-        """Runs a command in it; returns what that printed, stderr included."""
+    def run(self, *command):
+        """Runs a command in it; returns what that printed, stderr included. It has
+        to succeed."""
         result = subprocess.run(
             [
                 "unshare", "--mount", "--propagation=private", "--pid", "--fork",
                 "--kill-child", "sh", "-c", ENTER, self.folder, *command,
             ],
-            env={**ENVIRONMENT, **(environment or {})},
+            env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        if check and result.returncode != 0:
+        if result.returncode != 0:
             raise RuntimeError(
                 f"{' '.join(command)}: status {result.returncode}\n{result.stdout}"
             )
