@@ -123,25 +123,25 @@ declare -A targets=(
   [packaging/scudo_refpage.pc.in]=$libdir/pkgconfig
   [packaging/libscudo_refpage.3]=share/man/man3
   [packaging/libscudo_refpage.7]=share/man/man7
-  [docs/benchmarks.md]=$docdir
-  [docs/design.md]=$docdir
-  [docs/security.md]=$docdir
-  [docs/syscalls.md]=$docdir
 )
+for document in "$files"/docs/*.md; do
+  targets[${document#"$files/"}]=$docdir
+done
 
-# Nothing is written before it is known that all can be.
+# Nothing is written before it is known that all can be. What is above the prefix
+# stays when the library goes.
 [[ -z $destdir ]] || mkdir -p -- "$destdir" || die "cannot make $destdir, see above"
 folders=("${targets[@]/#/$prefix/}")
 [[ -z $with_manifest ]] || folders+=("${manifest%/*}")
 made=()
 for folder in "${folders[@]}"; do
-  while [[ ! -e $destdir$folder && ! -L $destdir$folder ]]; do
-    made+=("$folder/")
+  while [[ ! -e $destdir$folder/ && ! -e $destdir$folder && ! -L $destdir$folder ]]; do
+    [[ $folder/ != "$prefix"/* ]] || made+=("$folder/")
     folder=${folder%/*}
   done
-  [[ -d $destdir$folder ]] || die "$destdir$folder is not a folder"
-  [[ -w $destdir$folder ]] ||
-    die "no right to write to $destdir$folder: choose another --prefix, or see --help"
+  [[ -d $destdir$folder/ ]] || die "$destdir$folder is not a folder"
+  [[ -w $destdir$folder/ ]] ||
+    die "no right to write to $destdir$folder/: choose another --prefix, or see --help"
 done
 for source in "${!targets[@]}"; do
   target=${source##*/}

@@ -22,6 +22,12 @@ namespace {
 
 class LinkedTest : public testing::TestWithParam<const char *> {
 protected:
+  void SetUp() override {
+    if (getEmulator() && std::string(GetParam()) == "static_pie")
+      GTEST_SKIP() << "such a program does not start under the emulator, with "
+                      "this library or without";
+  }
+
   std::string getPath(const std::string &Program) const {
     return "tests/allocator/" + Program + "_" + GetParam();
   }

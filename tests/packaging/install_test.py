@@ -2,8 +2,10 @@
 """`bazel run //:install` as an ordinary user: what it puts where, what programs
 can do with that, and that it can take all of it back."""
 
+import ctypes
 import os
 import pathlib
+import re
 import stat
 import subprocess
 import sys
@@ -17,13 +19,12 @@ FILES = {
     "lib/libscudo_refpage.a",
     "lib/libscudo_refpage.so",
     "lib/pkgconfig/scudo_refpage.pc",
-    "share/doc/libscudo-refpage/benchmarks.md",
-    "share/doc/libscudo-refpage/design.md",
-    "share/doc/libscudo-refpage/security.md",
-    "share/doc/libscudo-refpage/syscalls.md",
     "share/libscudo-refpage/manifest",
     "share/man/man3/libscudo_refpage.3",
     "share/man/man7/libscudo_refpage.7",
+} | {
+    f"share/doc/libscudo-refpage/{path.name}"
+    for path in INSTALL.parents[1].glob("docs/*.md")
 }
 
 PROGRAM = """
@@ -98,6 +99,22 @@ class InstallTest(unittest.TestCase):
         self.install(f"--prefix={self.prefix}")
         for name in FILES - {"lib/libscudo_refpage.a", "lib/libscudo_refpage.so"}:
             self.assertNotRegex((self.prefix / name).read_text(), "@[A-Z]+@", name)
+
+    def test_what_is_there_is_documented(self):
+        self.install(f"--prefix={self.prefix}")
+        page = (self.prefix / "share/man/man3/libscudo_refpage.3").read_text()
+        header = (self.prefix / "include/scudo_refpage.h").read_text()
+        libc = ctypes.CDLL("libc.so.6")
+        shown = self.output(
+            "nm", "-D", "--defined-only", self.prefix / "lib/libscudo_refpage.so"
+        )
+        for name in re.findall(r" [TW] (\w+)$", shown, re.M):
+            if name.startswith("_Z"):
+                continue
+            with self.subTest(name=name):
+                self.assertRegex(page, rf"\b{name}\b")
+                if not hasattr(libc, name):
+                    self.assertRegex(header, rf"\b{name}\(")
 
     def test_a_relative_prefix_is_below_the_callers_folder(self):
         self.install("--prefix", "prefix", cwd=self.top)
@@ -225,6 +242,8 @@ class InstallTest(unittest.TestCase):
             said = self.install("--prefix=/proc/refpage", fails=True)
             self.assertIn("install: cannot make /proc/refpage/", said)
             return
+        said = self.install("--prefix=/refpage/refpage", fails=True)
+        self.assertIn("install: no right to write to /:", said)
         (self.prefix / "share").mkdir(parents=True)
         (self.prefix / "share").chmod(0o555)
         said = self.install(f"--prefix={self.prefix}", fails=True)
