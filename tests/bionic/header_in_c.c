@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* The header is C too. */
+
+#include "allocator/scudo_refpage_bionic.h"
+
+void *allocate_in_c(size_t size) { return scudo_malloc(size); }
