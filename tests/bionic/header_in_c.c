@@ -3,4 +3,9 @@
 
 #include "allocator/scudo_refpage_bionic.h"
 
+#ifdef __cplusplus
+extern "C" /* g++ takes any file for C++. */
+#endif
+void *allocate_in_c(size_t size);
+
 void *allocate_in_c(size_t size) { return scudo_malloc(size); }
