@@ -45,7 +45,9 @@ bool parseDeviceNumber(const char *Text, dev_t *Number) {
   return true;
 }
 
-bool isRefpage(int Fd) {
+enum class Link : u8 { Refpage, Other, Unreadable };
+
+Link readLink(int Fd) {
   char Path[] = "/proc/self/fd/----------";
   char *Digits = Path + sizeof("/proc/self/fd/") - 1;
   u32 Length = 1;
@@ -54,28 +56,34 @@ bool isRefpage(int Fd) {
   Digits[Length] = '\0';
   for (int Rest = Fd; Length != 0; Rest /= 10)
     Digits[--Length] = static_cast<char>('0' + Rest % 10);
-  char Link[sizeof(REFPAGE_LINK)];
-  const ssize_t Got = readlink(Path, Link, sizeof(Link));
+  char Text[sizeof(REFPAGE_LINK)];
+  const ssize_t Got = readlink(Path, Text, sizeof(Text));
+  if (Got == -1)
+    return Link::Unreadable;
   return Got == sizeof(REFPAGE_LINK) - 1 &&
-         memcmp(Link, REFPAGE_LINK, sizeof(REFPAGE_LINK) - 1) == 0;
+                 memcmp(Text, REFPAGE_LINK, sizeof(REFPAGE_LINK) - 1) == 0
+             ? Link::Refpage
+             : Link::Other;
 }
 
 // Parks what the kernel has just returned. Its number may be the program's by
 // now, if another thread has closed it, so that it is known again at its new
-// one; only then is the first one closed.
+// one; the first one is left to the program if it is.
 int parkRefpage(int Fd, KeptFile *New) {
   KeptFile Parked;
   const int Error = duplicateParked(Fd, &Parked.Fd, &Parked.Identity);
   if (Error) {
-    if (isRefpage(Fd))
+    if (readLink(Fd) != Link::Other)
       close(Fd);
     return Error;
   }
-  if (!isRefpage(Parked.Fd)) {
+  const Link Found = readLink(Parked.Fd);
+  if (Found != Link::Other)
+    closeIfSame(Fd, Parked.Identity);
+  if (Found != Link::Refpage) {
     giveUp(&Parked);
     return EBADF;
   }
-  closeIfSame(Fd, Parked.Identity);
   *New = Parked;
   return 0;
 }
@@ -128,7 +136,7 @@ int createRefpageBySyscall(const void *Content, u32 Size, UnderFilter Mode,
     return errno;
   // What another call returns need not be a descriptor.
   constexpr long MostFds = 1L << 30;
-  if (Fd > MostFds || !isRefpage(static_cast<int>(Fd)))
+  if (Fd > MostFds || readLink(static_cast<int>(Fd)) != Link::Refpage)
     return EBADMSG;
   return parkRefpage(static_cast<int>(Fd), New);
 }

@@ -376,7 +376,7 @@ void Backends::getStats(BackendStats *Stats) {
   Stats->ExtraMappings = atomic_load_relaxed(&ExtraMappings);
   Sources.getStats(&Stats->Windows);
   const WindowMakers &Makers = Sources.getMakers();
-  for (u32 I = 0; I != Makers.Count; I++)
+  for (u32 I = 0; I != WindowMakers::Most; I++)
     Stats->Makers[I] = {Makers.List[I], atomic_load_relaxed(&Makers.Errors[I])};
 }
 

@@ -80,7 +80,7 @@ const char *explainSyscall(int Error) {
 }
 
 const char *explainDevice(int Error) {
-  return Error == ENOENT      ? "there is no " REFPAGE_DEVICE_PATH
+  return Error == ENOENT      ? "no module refpage, or no " REFPAGE_DEVICE_PATH
          : Error == EBADMSG   ? REFPAGE_DEVICE_PATH " is something else"
          : Error == ECANCELED ? "the process has a seccomp filter"
                               : nullptr;

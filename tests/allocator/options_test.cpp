@@ -130,7 +130,7 @@ TEST(OptionsTest, MalformedWords) {
   expectRefused("variant=", "bad value ''");
   expectRefused("variant=Refpage", "bad value 'Refpage'");
   expectRefused("variant=refpages", "bad value 'refpages'");
-  expectRefused("backend=syscall", "bad value 'syscall'");
+  expectRefused("backend=windows", "bad value 'syscall'");
   expectRefused("stats=yes", "bad value 'yes'");
   expectRefused("stats=2", "bad value '2'");
 }
