@@ -27,6 +27,13 @@ _FRAME_POINTERS = select({
     "//conditions:default": [],
 })
 
+# g++ makes inline data unique in the process, not only in the library, and what
+# is unique cannot be hidden.
+_NO_UNIQUE = select({
+    "@//third_party:clang": [],
+    "//conditions:default": ["-fno-gnu-unique"],
+})
+
 # What any code has that ends up in the process of a stranger, Scudo included:
 #   no exceptions, no RTTI   nothing of libstdc++ is needed at run time
 #   hidden visibility        only the entry points are visible to the program
@@ -38,7 +45,7 @@ RUNTIME_COPTS = [
     "-fvisibility=hidden",
     "-ftls-model=initial-exec",
     "-fno-lto",
-] + _OPTIMIZE + _FRAME_POINTERS
+] + _OPTIMIZE + _FRAME_POINTERS + _NO_UNIQUE
 
 # platform/, refpage_backend/, allocator/
 REFPAGE_COPTS = RUNTIME_COPTS + _WARNINGS

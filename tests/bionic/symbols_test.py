@@ -38,11 +38,12 @@ NEEDED = """
     pthread_setcancelstate
 """.split()
 
-# What compilers put in: fortified copies, stack protectors, TLS, checks.
+# What compilers put in: fortified copies, stack protectors, TLS, checks, and of
+# their own libraries what the processor may lack.
 COMPILERS = """
     __assert_fail __memcpy_chk __memmove_chk __memset_chk __stack_chk_fail
     __stack_chk_guard __strncpy_chk __tls_get_addr _GLOBAL_OFFSET_TABLE_
-    __fprintf_chk __libc_stack_end __aarch64_have_lse_atomics
+    __popcountdi2 __fprintf_chk __libc_stack_end __aarch64_have_lse_atomics
 """.split()
 
 # Only if there is one.
