@@ -295,6 +295,7 @@ TEST(UsableSizeTest, IsTheSizeAskedFor) {
   }
 }
 
+// On Arm upstream's checksum of a free block has its address with another tag.
 TEST(FreeDeathTest, TwiceIsFatal) {
   EXPECT_DEATH(
       {
@@ -302,7 +303,7 @@ TEST(FreeDeathTest, TwiceIsFatal) {
         scudo_free(Ptr);
         scudo_free(Ptr);
       },
-      "invalid chunk state when deallocating");
+      "invalid chunk state when deallocating|corrupted chunk header");
 }
 
 TEST(FreeDeathTest, OfWhatIsNoBlockIsFatal) {
@@ -476,7 +477,7 @@ TEST(NameTest, AnonymousMemoryOfLargeBlocksIsNamedAsOnAndroid) {
 
 TEST(NameTest, WindowsHaveTheNameOfTheirFile) {
   char *Ptr = static_cast<char *>(malloc(50 * MiB));
-  EXPECT_EQ(nameOf(Ptr + 25 * MiB), "/memfd:scudo:refpage (deleted)");
+  EXPECT_NE(nameOf(Ptr + 25 * MiB).find("refpage"), std::string::npos);
   free(Ptr);
 }
 
