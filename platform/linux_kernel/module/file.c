@@ -162,17 +162,35 @@ static const struct vm_operations_struct refpage_vm_ops = {
 	.map_pages = refpage_map_pages,
 };
 
+static void refpage_unaccounted_vma_close(struct vm_area_struct *vma)
+{
+}
+
+/*
+ * VM_MIXEDMAP mappings are not merged anyway, so 6.1 lets them grow in place only
+ * if they have ->close (mremap(), vma_merge()).
+ */
+static const struct vm_operations_struct refpage_unaccounted_vm_ops = {
+	.open = refpage_vma_open,
+	.close = refpage_unaccounted_vma_close,
+	.fault = refpage_fault,
+	.map_pages = refpage_map_pages,
+};
+
 static int refpage_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct refpage_file *refpage = file->private_data;
 
 	if (vma->vm_flags & (VM_SHARED | VM_MAYSHARE))
 		return -EINVAL;
-	if (refpage->flags & REFPAGE_UNACCOUNTED)
+	if (refpage->flags & REFPAGE_UNACCOUNTED) {
 		vm_flags_set(vma, VM_MIXEDMAP);
-	else
+		vma->vm_ops = &refpage_unaccounted_vm_ops;
+	} else {
+		/* For mprotect(PROT_MTE) afterwards. */
 		vm_flags_set(vma, VM_MTE_ALLOWED);
-	vma->vm_ops = &refpage_vm_ops;
+		vma->vm_ops = &refpage_vm_ops;
+	}
 	return 0;
 }
 

@@ -33,12 +33,12 @@
 #include "source.h"
 
 #define MIN_PAGE_REF_LIMIT 256
-#define MAX_PAGE_REF_LIMIT (1 << 28)
+#define MAX_PAGE_REF_LIMIT 0x10000000
 
 static int page_ref_limit = MAX_PAGE_REF_LIMIT;
 module_param(page_ref_limit, int, 0444);
 MODULE_PARM_DESC(page_ref_limit,
-		 "References to a page at which it is replaced (256 to 2^28)");
+		 "References to a page at which it is replaced (256 to 2^28, the default)");
 
 /**
  * refpage_source_check_parameters() - check what the module was loaded with
@@ -196,6 +196,17 @@ static void retire_page_of(struct refpage_copy *copy, struct page *page,
 	unmap_mapping_pages(mapping, 0, 0, false);
 }
 
+/* Unlocks a page and drops the reference to it; retires it if it is due. */
+static void release_page_of(struct refpage_copy *copy, struct page *page,
+			    struct address_space *mapping)
+{
+	if (READ_ONCE(copy->page) == page && !is_usable(page))
+		retire_page_of(copy, page, mapping);
+	else
+		unlock_page(page);
+	put_page(page);
+}
+
 /**
  * refpage_source_lock_page() - a page with the contents, to be mapped or copied
  * @source: the source
@@ -219,13 +230,9 @@ struct page *refpage_source_lock_page(struct refpage_source *source,
 		if (!page)
 			return NULL;
 		lock_page(page);
-		if (unlikely(READ_ONCE(copy->page) != page))
-			unlock_page(page);
-		else if (likely(is_usable(page)))
+		if (likely(READ_ONCE(copy->page) == page && is_usable(page)))
 			return page;
-		else
-			retire_page_of(copy, page, mapping);
-		put_page(page);
+		release_page_of(copy, page, mapping);
 	}
 }
 
@@ -243,11 +250,7 @@ static void retire_full_pages(struct refpage_source *source,
 		if (!page)
 			continue;
 		lock_page(page);
-		if (READ_ONCE(copy->page) == page && !is_usable(page))
-			retire_page_of(copy, page, mapping);
-		else
-			unlock_page(page);
-		put_page(page);
+		release_page_of(copy, page, mapping);
 		cond_resched();
 	}
 }

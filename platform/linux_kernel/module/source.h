@@ -13,11 +13,11 @@ struct vm_area_struct;
 
 /**
  * struct refpage_copy - the page that faults on one CPU map, or copy from
- * @lock: guards @page; taken inside the page's own lock
+ * @lock: guards @page
  * @page: set when a fault first needs it, cleared under the page's lock as well
  */
 struct refpage_copy {
-	spinlock_t lock;
+	spinlock_t lock; /* taken inside the page's own lock */
 	struct page *page;
 };
 
