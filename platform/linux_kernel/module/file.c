@@ -17,7 +17,6 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mount.h>
-#include <linux/pagemap.h>
 #include <linux/pseudo_fs.h>
 #include <linux/slab.h>
 
@@ -127,17 +126,20 @@ static vm_fault_t refpage_fault(struct vm_fault *vmf)
 	if ((refpage->flags & REFPAGE_FRESH) && !write)
 		return fault_as_write(vmf);
 
-	page = refpage_source_lock_page(&refpage->source, file->f_mapping);
+	page = refpage_source_get_page(&refpage->source, file->f_mapping);
 	if (!page)
 		return VM_FAULT_OOM;
 	if ((refpage->flags & REFPAGE_UNACCOUNTED) && !write) {
 		ret = refpage_insert_special(vmf, page);
-		unlock_page(page);
 		put_page(page);
 		return ret;
 	}
+	/*
+	 * Not locked: for a locked page that is found broken (HWPoison), the
+	 * kernel looks for its file, which it has not.
+	 */
 	vmf->page = page;
-	return VM_FAULT_LOCKED;
+	return 0;
 }
 
 /*
