@@ -51,6 +51,9 @@ Answer runProbe(unsigned Seconds, const std::function<Answer()> &Probe);
 // that it died by, or -1.
 int runInProcess(const std::function<bool()> &Body);
 
+// Of calls that may fail.
+inline void ignore(long) {}
+
 } // namespace refpage_test
 
 #endif // REFPAGE_TESTS_KERNEL_ANSWER_H_

@@ -465,7 +465,7 @@ std::string dumpChild(const Block &B) {
     Found = readCore(Name.c_str(), B.base(), B.bytes());
     unlink(Name.c_str());
   }
-  static_cast<void>(chdir("/"));
+  ignore(chdir("/"));
   rmdir(Folder);
   if (Name.empty())
     endProbe(unknown("no core file, " + signalName(Signal)));

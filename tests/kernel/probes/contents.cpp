@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -110,6 +111,18 @@ Answer linkOfFile(const Source &From) {
   if (readlink(Path.c_str(), Link, sizeof(Link) - 1) < 0)
     giveUp("readlink");
   return {Link, {}};
+}
+
+Answer fileHasOwnInode(const Source &From) {
+  const Block A(From, 1), B(From, 1);
+  // A file of the kernel's that shares its inode with many others.
+  const int Others = eventfd(0, EFD_CLOEXEC);
+  struct stat OfA, OfB, OfOthers;
+  if (fstat(A.fd(), &OfA) != 0 || fstat(B.fd(), &OfB) != 0 ||
+      fstat(Others, &OfOthers) != 0)
+    giveUp("fstat");
+  return yesIf(OfA.st_ino != OfB.st_ino && OfA.st_ino != OfOthers.st_ino &&
+               OfB.st_ino != OfOthers.st_ino);
 }
 
 Answer fileIsCloseOnExec(const Source &From) {
@@ -288,20 +301,20 @@ Answer nothingChangesThePage(const Source &From) {
     if (!Base)
       giveUp("mmap");
     const auto Address = static_cast<off_t>(reinterpret_cast<uintptr_t>(Base));
-    static_cast<void>(pwrite(Memory, Bytes, sizeof(Bytes), Address));
+    ignore(pwrite(Memory, Bytes, sizeof(Bytes), Address));
     iovec Remote = {Base + pageSize(), sizeof(Bytes)};
     process_vm_writev(getpid(), &Local, 1, &Remote, 1, 0);
     madvise(Base, 4 * pageSize(), MADV_REMOVE);
     madvise(Base, 4 * pageSize(), MADV_DONTNEED);
     madvise(Base, 4 * pageSize(), MADV_FREE);
-    static_cast<void>(pwrite(Memory, Bytes, sizeof(Bytes), Address));
+    ignore(pwrite(Memory, Bytes, sizeof(Bytes), Address));
     // What the kernel writes as the result of a call.
     int Ends[2];
     if (pipe(Ends) != 0)
       giveUp("pipe");
-    static_cast<void>(write(Ends[1], Bytes, sizeof(Bytes)));
-    static_cast<void>(read(Ends[0], Base + 2 * pageSize(), sizeof(Bytes)));
-    static_cast<void>(ioctl(Ends[1], FIONREAD, Base + 3 * pageSize()));
+    ignore(write(Ends[1], Bytes, sizeof(Bytes)));
+    ignore(read(Ends[0], Base + 2 * pageSize(), sizeof(Bytes)));
+    ignore(ioctl(Ends[1], FIONREAD, Base + 3 * pageSize()));
     syscall(SYS_remap_file_pages, Base, pageSize(), 0, 0, 0);
     mprotect(Base, 4 * pageSize(), ReadWrite);
     for (size_t I = 0; I != 4; I++)
@@ -309,10 +322,10 @@ Answer nothingChangesThePage(const Source &From) {
     close(Ends[0]);
     close(Ends[1]);
   }
-  static_cast<void>(ftruncate(Witness.fd(), 0));
-  static_cast<void>(fchmod(Witness.fd(), 0777));
-  static_cast<void>(fcntl(Witness.fd(), F_SETFL, O_RDWR | O_DIRECT));
-  static_cast<void>(write(Witness.fd(), Bytes, sizeof(Bytes)));
+  ignore(ftruncate(Witness.fd(), 0));
+  ignore(fchmod(Witness.fd(), 0777));
+  ignore(fcntl(Witness.fd(), F_SETFL, O_RDWR | O_DIRECT));
+  ignore(write(Witness.fd(), Bytes, sizeof(Bytes)));
   // And a mapping that is made afterwards.
   const uint8_t *After = From.map(Witness.fd(), pageSize(), PROT_READ);
   if (!After)

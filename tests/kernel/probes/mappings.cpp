@@ -176,7 +176,7 @@ Answer childIsIsolated(const Source &From) {
     *B.page(3) = 1;
     *B.page(5) = 2;
     *B.page(7) = 3;
-    static_cast<void>(write(ToParent[1], &Byte, 1));
+    ignore(write(ToParent[1], &Byte, 1));
     // The parent writes.
     if (read(ToChild[0], &Byte, 1) != 1)
       _exit(1);
@@ -191,7 +191,7 @@ Answer childIsIsolated(const Source &From) {
   expect(isDirty(From, B, 3), "the child's store is in the parent");
   memset(B.page(7), 0x66, pageSize());
   memset(B.page(9), 0x66, pageSize());
-  static_cast<void>(write(ToChild[1], &Byte, 1));
+  ignore(write(ToChild[1], &Byte, 1));
   int Status = 0;
   waitpid(Child, &Status, 0);
   return yesIf(WIFEXITED(Status) && WEXITSTATUS(Status) == 0,
