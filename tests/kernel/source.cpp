@@ -22,29 +22,40 @@ constexpr const char *Names[NumWays] = {"anonymous",    "memfd",
                                         "device",       "device-unaccounted",
                                         "device-fresh", "syscall"};
 
+// Fills the file, with tags through a mapping that has them.
+bool fillWindow(int Fd, const uint8_t *Content, size_t Size, bool WithTags) {
+  if (!WithTags) {
+    uint8_t Chunk[1UL << 16];
+    for (size_t I = 0; I != sizeof(Chunk); I += Size)
+      memcpy(Chunk + I, Content, Size);
+    for (size_t Done = 0; Done != windowSize(); Done += sizeof(Chunk))
+      if (pwrite(Fd, Chunk, sizeof(Chunk), static_cast<off_t>(Done)) !=
+          static_cast<ssize_t>(sizeof(Chunk)))
+        return false;
+    return true;
+  }
+  if (ftruncate(Fd, static_cast<off_t>(windowSize())) != 0)
+    return false;
+  void *Memory =
+      mmap(nullptr, windowSize(), PROT_READ | PROT_WRITE | TaggedProtection,
+           MAP_SHARED, Fd, 0);
+  if (Memory == MAP_FAILED)
+    return false;
+  uint8_t *Window = static_cast<uint8_t *>(Memory);
+  for (size_t I = 0; I != windowSize(); I += Size)
+    memcpy(Window + I, Content, Size);
+  for (size_t I = 0; I != windowSize(); I += TagGranule)
+    storeTag(Window + I, loadTag(Content + I % Size));
+  return munmap(Memory, windowSize()) == 0;
+}
+
 int createByMemfd(const void *Content, size_t Size, bool WithTags) {
   const int Fd = memfd_create("refpage", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (Fd == -1)
     return -1;
-  bool IsMade = ftruncate(Fd, static_cast<off_t>(windowSize())) == 0;
-  const int Prot = PROT_READ | PROT_WRITE | (WithTags ? TaggedProtection : 0);
-  void *Memory = IsMade ? mmap(nullptr, windowSize(), Prot, MAP_SHARED, Fd, 0)
-                        : MAP_FAILED;
-  IsMade = Memory != MAP_FAILED;
-  if (IsMade) {
-    uint8_t *Window = static_cast<uint8_t *>(Memory);
-    for (size_t I = 0; I != windowSize(); I += Size)
-      memcpy(Window + I, Content, Size);
-    if (WithTags)
-      for (size_t I = 0; I != windowSize(); I += TagGranule)
-        storeTag(Window + I,
-                 loadTag(static_cast<const uint8_t *>(Content) + I % Size));
-    munmap(Memory, windowSize());
-    IsMade =
-        fcntl(Fd, F_ADD_SEALS,
-              F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0;
-  }
-  if (IsMade)
+  if (fillWindow(Fd, static_cast<const uint8_t *>(Content), Size, WithTags) &&
+      fcntl(Fd, F_ADD_SEALS,
+            F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
     return Fd;
   const int Errno = errno;
   close(Fd);

@@ -194,31 +194,38 @@ Answer tagStoreCopies(const Source &From) {
 
 namespace {
 
-Answer accessWithTag(const Source &From, bool IsWritten, unsigned Tag) {
+// Two pages of one tag, the first clean, the second written; from then on tags
+// are checked.
+uint8_t *makeChecked(const Source &From) {
   uint8_t *Base = makeTagged(From, true);
-  if (IsWritten)
-    Base[pageSize() - 1] = 1;
+  Base[pageSize()] = contentsOf(From)[0];
   if (!checkTags())
     giveUp("prctl");
-  const int Read = tryRead(withTag(Base, Tag));
+  return Base;
+}
+
+Answer accessWithTag(uint8_t *Page, unsigned Tag) {
   constexpr int WrongTag = 9; // SEGV_MTESERR
+  const int Read = tryRead(withTag(Page, Tag));
   if (Read && getSignalCode() != WrongTag)
     return ofSignal(Read, "si_code " + std::to_string(getSignalCode()));
-  const int Write = tryWrite(withTag(Base + TagGranule, Tag), 1);
+  const int Write = tryWrite(withTag(Page + TagGranule, Tag), 1);
   return Read == Write ? ofSignal(Read) : no("loads and stores differ");
 }
 
 } // namespace
 
 Answer wrongTagOnCleanPage(const Source &From) {
-  return accessWithTag(From, false, OneTag ^ 1);
+  return accessWithTag(makeChecked(From), OneTag ^ 1);
 }
 Answer wrongTagOnCopy(const Source &From) {
-  return accessWithTag(From, true, OneTag ^ 1);
+  return accessWithTag(makeChecked(From) + pageSize(), OneTag ^ 1);
 }
 Answer rightTagWorks(const Source &From) {
-  const Answer OfClean = accessWithTag(From, false, OneTag);
-  return OfClean.Value == "yes" ? accessWithTag(From, true, OneTag) : OfClean;
+  uint8_t *Base = makeChecked(From);
+  const Answer OfClean = accessWithTag(Base, OneTag);
+  return OfClean.Value == "yes" ? accessWithTag(Base + pageSize(), OneTag)
+                                : OfClean;
 }
 
 } // namespace refpage_test
