@@ -106,7 +106,8 @@ void printTable() {
     }
     printf("| %s |", R.Question);
     for (const Source &S : There) {
-      printf(" %s |", R.isAskedOf(S) ? ask(R, S).Value.c_str() : "");
+      printf(" %s |",
+             R.isAskedOf(S) ? ask(R, S).Value.c_str() : R.getRemark(S));
       fflush(stdout);
     }
     printf("\n");
@@ -140,6 +141,7 @@ int main(int Count, char **Arguments) {
       return 2;
     }
   }
+  allowUnaccounted(true);
   if (IsTable) {
     printTable();
     return 0;

@@ -10,7 +10,12 @@
 namespace refpage_test {
 
 bool Row::isAskedOf(const Source &Of) const {
-  return Expected[static_cast<size_t>(Of.way())][0] != '\0';
+  const char First = getRemark(Of)[0];
+  return First != '\0' && First != '(';
+}
+
+const char *Row::getRemark(const Source &Of) const {
+  return Expected[static_cast<size_t>(Of.way())];
 }
 
 std::string Row::expectedOf(const Source &Of) const {

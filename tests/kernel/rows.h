@@ -22,8 +22,10 @@ struct Row {
   const char *Expected[NumWays];
   Answer (*Probe)(const Source &);
 
-  // Whether the question makes sense for this way.
+  // Whether this way is asked. If not, the table has getRemark() in place of an
+  // answer.
   bool isAskedOf(const Source &Of) const;
+  const char *getRemark(const Source &Of) const;
   // The answer that is documented for the kernel that runs; "any" if each will
   // do.
   std::string expectedOf(const Source &Of) const;

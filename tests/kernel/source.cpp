@@ -76,6 +76,16 @@ uint64_t flagsOf(Way Kind) {
 
 } // namespace
 
+bool allowUnaccounted(bool IsAllowed) {
+  const int Fd = open("/sys/module/refpage/parameters/allow_unaccounted",
+                      O_WRONLY | O_CLOEXEC);
+  if (Fd == -1)
+    return false;
+  const bool IsSet = write(Fd, IsAllowed ? "1" : "0", 1) == 1;
+  close(Fd);
+  return IsSet;
+}
+
 size_t pageSize() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 size_t windowSize() { return 1UL << 20; }
 

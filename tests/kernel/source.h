@@ -60,6 +60,10 @@ private:
 bool findSource(const std::string &Name, Source *Result);
 std::vector<Source> listSources();
 
+// As administrator of the machine: whether the module takes
+// REFPAGE_UNACCOUNTED. False if that cannot be set here.
+bool allowUnaccounted(bool IsAllowed);
+
 size_t pageSize();
 // What a mapping of the memory file holds at most: the size of the window.
 size_t windowSize();

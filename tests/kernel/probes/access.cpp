@@ -198,6 +198,37 @@ Answer spliceFrom(const Source &From) {
   return yes();
 }
 
+namespace {
+
+// Lets a child with the block stand still, calls Reach(Pid), and tells whether
+// Then() holds in the child afterwards. Whoever reaches has other memory at the
+// block's addresses, as another program has: from that nothing may come.
+template <typename F, typename G>
+bool reachIntoChild(const Block &B, F Reach, G Then) {
+  const pid_t Child = fork();
+  if (Child == -1)
+    giveUp("fork");
+  if (Child == 0) {
+    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0)
+      _exit(1);
+    raise(SIGSTOP);
+    _exit(Then() ? 0 : 1);
+  }
+  int Status = 0;
+  if (waitpid(Child, &Status, 0) != Child || !WIFSTOPPED(Status))
+    giveUp("waitpid");
+  if (mmap(B.base(), B.bytes(), ReadWrite,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+    giveUp("mmap");
+  memset(B.base(), 0x77, B.bytes());
+  Reach(Child);
+  ptrace(PTRACE_DETACH, Child, nullptr, nullptr);
+  waitpid(Child, &Status, 0);
+  return WIFEXITED(Status) && WEXITSTATUS(Status) == 0;
+}
+
+} // namespace
+
 Answer otherProcessReads(const Source &From) {
   for (bool ReadsBefore : {false, true}) {
     Block B(From, 4);
@@ -205,10 +236,17 @@ Answer otherProcessReads(const Source &From) {
       expectContents(&B, 0, 4);
     uint8_t *Copy = makeFilled(B.bytes(), 0);
     iovec Local = {Copy, B.bytes()}, Remote = {B.base(), B.bytes()};
-    // Its own memory, by the same path as another's.
-    const ssize_t Got = process_vm_readv(getpid(), &Local, 1, &Remote, 1, 0);
+    ssize_t Got = -1;
+    int Errno = 0;
+    reachIntoChild(
+        B,
+        [&](pid_t Child) {
+          Got = process_vm_readv(Child, &Local, 1, &Remote, 1, 0);
+          Errno = errno;
+        },
+        [] { return true; });
     if (Got == -1)
-      return ofResult(-1, ReadsBefore ? "read pages" : "untouched pages");
+      return ofErrno(Errno, ReadsBefore ? "read pages" : "untouched pages");
     expect(Got == static_cast<ssize_t>(B.bytes()), "in part");
     for (size_t I = 0; I != B.pages(); I++)
       expect(memcmp(Copy + I * pageSize(), contentsOf(From), pageSize()) == 0,
@@ -218,19 +256,25 @@ Answer otherProcessReads(const Source &From) {
 }
 
 Answer otherProcessWrites(const Source &From) {
-  Block B(From, 4);
-  expectContents(&B, 1, 2);
-  uint8_t *Filled = makeFilled(2 * pageSize(), 0x21);
-  const size_t Size = pageSize() + 1;
-  iovec Local = {Filled, Size}, Remote = {B.page(1), Size};
-  if (process_vm_writev(getpid(), &Local, 1, &Remote, 1, 0) !=
-      static_cast<ssize_t>(Size))
-    return ofResult(-1);
-  expect(isAll(B.page(1), Size, 0x21), "other bytes");
-  expect(memcmp(B.page(2) + 1, contentsOf(From) + 1, pageSize() - 1) == 0,
-         "the rest of the page is not contents");
-  expectContents(&B, 0, 1);
-  expectContents(&B, 3, 4);
+  for (bool ReadsBefore : {false, true}) {
+    Block B(From, 4);
+    if (ReadsBefore)
+      expectContents(&B, 0, 4);
+    const uint8_t Byte = otherThan(contentsOf(From)[9]);
+    iovec Local = {const_cast<uint8_t *>(&Byte), 1},
+          Remote = {B.page(1) + 9, 1};
+    int Errno = 0;
+    const bool IsRight = reachIntoChild(
+        B,
+        [&](pid_t Child) {
+          if (process_vm_writev(Child, &Local, 1, &Remote, 1, 0) != 1)
+            Errno = errno;
+        },
+        [&] { return B.page(1)[9] == Byte && B.holds(0, 4, B.page(1) + 9); });
+    if (Errno)
+      return ofErrno(Errno, ReadsBefore ? "read pages" : "untouched pages");
+    expect(IsRight, ReadsBefore ? "of read pages" : "of untouched pages");
+  }
   return yes();
 }
 
@@ -275,72 +319,55 @@ Answer memWriteProtected(const Source &From) {
   return yes();
 }
 
-namespace {
-
-// Calls Debug(Pid) while a child with the block stands still, then lets the
-// child go on with Then(), and tells what came of that.
-template <typename F, typename G> bool debugChild(F Debug, G Then) {
-  const pid_t Child = fork();
-  if (Child == -1)
-    giveUp("fork");
-  if (Child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0)
-      _exit(1);
-    raise(SIGSTOP);
-    _exit(Then() ? 0 : 1);
-  }
-  int Status = 0;
-  if (waitpid(Child, &Status, 0) != Child || !WIFSTOPPED(Status))
-    giveUp("waitpid");
-  Debug(Child);
-  ptrace(PTRACE_DETACH, Child, nullptr, nullptr);
-  waitpid(Child, &Status, 0);
-  return WIFEXITED(Status) && WEXITSTATUS(Status) == 0;
-}
-
-} // namespace
-
 Answer debuggerPeeks(const Source &From) {
-  Block B(From, 4);
-  int Errno = 0;
-  long Words[2];
-  debugChild(
-      [&](pid_t Child) {
-        for (size_t I = 0; I != 2 && !Errno; I++) {
+  for (bool ReadsBefore : {false, true}) {
+    Block B(From, 4);
+    if (ReadsBefore)
+      expectContents(&B, 0, 4);
+    int Errno = 0;
+    long Word = 0;
+    reachIntoChild(
+        B,
+        [&](pid_t Child) {
           errno = 0;
-          Words[I] = ptrace(PTRACE_PEEKDATA, Child, B.page(1 + I), nullptr);
+          Word = ptrace(PTRACE_PEEKDATA, Child, B.page(1), nullptr);
           Errno = errno;
-        }
-      },
-      [] { return true; });
-  if (Errno)
-    return ofErrno(Errno);
-  return yesIf(memcmp(&Words[0], contentsOf(From), sizeof(long)) == 0 &&
-                   memcmp(&Words[1], contentsOf(From), sizeof(long)) == 0,
-               "other bytes");
+        },
+        [] { return true; });
+    if (Errno)
+      return ofErrno(Errno, ReadsBefore ? "read pages" : "untouched pages");
+    expect(memcmp(&Word, contentsOf(From), sizeof(Word)) == 0, "other bytes");
+  }
+  return yes();
 }
 
 Answer debuggerPokes(const Source &From) {
-  Block B(From, 4, PROT_READ);
-  expectContents(&B, 0, 1);
-  int Errno = 0;
-  const bool IsRight = debugChild(
-      [&](pid_t Child) {
-        if (ptrace(PTRACE_POKEDATA, Child, B.page(1), 0x1234567) != 0)
-          Errno = errno;
-      },
-      [&] {
-        long Word;
-        memcpy(&Word, B.page(1), sizeof(Word));
-        return Word == 0x1234567 &&
-               memcmp(B.page(1) + sizeof(Word), contentsOf(From) + sizeof(Word),
-                      pageSize() - sizeof(Word)) == 0 &&
-               B.holds(2, 4);
-      });
-  if (Errno)
-    return ofErrno(Errno);
-  expectContents(&B, 0, 4);
-  return yesIf(IsRight, "what the child saw");
+  constexpr long Poked = 0x1234567;
+  for (bool ReadsBefore : {false, true}) {
+    Block B(From, 4, PROT_READ);
+    if (ReadsBefore)
+      expectContents(&B, 0, 4);
+    int Errno = 0;
+    const bool IsRight = reachIntoChild(
+        B,
+        [&](pid_t Child) {
+          if (ptrace(PTRACE_POKEDATA, Child, B.page(1), Poked) != 0)
+            Errno = errno;
+        },
+        [&] {
+          long Word;
+          memcpy(&Word, B.page(1), sizeof(Word));
+          return Word == Poked &&
+                 memcmp(B.page(1) + sizeof(Word),
+                        contentsOf(From) + sizeof(Word),
+                        pageSize() - sizeof(Word)) == 0 &&
+                 B.holds(0, 1) && B.holds(2, 4);
+        });
+    if (Errno)
+      return ofErrno(Errno, ReadsBefore ? "read pages" : "untouched pages");
+    expect(IsRight, ReadsBefore ? "of read pages" : "of untouched pages");
+  }
+  return yes();
 }
 
 Answer sharedFutex(const Source &From) {

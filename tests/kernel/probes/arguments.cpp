@@ -177,6 +177,20 @@ Answer unknownFlags(const Source &From) {
   return All.get();
 }
 
+Answer flagsTogether(const Source &From) {
+  const int Fd = From.create(contentsOf(From), 8, false,
+                             REFPAGE_UNACCOUNTED | REFPAGE_FRESH);
+  return ofErrno(Fd < 0 ? -Fd : 0);
+}
+
+Answer notAllowed(const Source &From) {
+  if (!allowUnaccounted(false))
+    return unknown("privileges");
+  const int Fd = From.create(contentsOf(From), 8);
+  allowUnaccounted(true);
+  return ofErrno(Fd < 0 ? -Fd : 0);
+}
+
 Answer reservedField(const Source &From) {
   SameErrno All(EINVAL);
   for (uint32_t Reserved : {1U, 0x80000000U, ~0U}) {
