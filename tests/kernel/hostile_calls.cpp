@@ -299,7 +299,8 @@ private:
       keep(dup(Fd));
       break;
     case 7:
-      fcntl(Fd, F_SETFL, R.next());
+      // By now the number may be another thread's pipe, which must not block.
+      fcntl(Fd, F_SETFL, R.next() | O_NONBLOCK);
       break;
     case 8:
       fstat(Fd, &Status);
@@ -582,6 +583,7 @@ int runHostileCalls(const Source &From, size_t Calls, uint64_t Seed,
     fprintf(stderr, "%s: %s\n", From.name(), Why.c_str());
     return 1;
   }
+  // Before there are threads, as all that is made once.
   contentsOf(From);
   // What the kernel keeps for later calls of the kind it takes now.
   if (ChecksMemory && !playAll(From, 4000, Seed + 1))
