@@ -4,7 +4,8 @@
 Puts one table into DOCUMENT, in place of what is between its lines
 `<!-- table -->` and `<!-- end of table -->`, made of the tables that
 `conformance --table` printed on several machines. Where these answer alike there
-is one answer, else each with the kernels that gave it.
+is one answer, else each with the kernels that gave it. Rates, which have a decimal
+point, are left out: they belong to one machine.
 """
 
 import re
@@ -47,16 +48,26 @@ def merge_answers(answers):
     values = list(dict.fromkeys(answer for _, answer in answers))
     if len(values) < 2:
         return values[0] if values else ""
-    if all(re.fullmatch(r"\d+\.\d+", value) for value in values):
-        return f"{min(values, key=float)} to {max(values, key=float)}"
-    return ", ".join(
-        f"{value} ({', '.join(dict.fromkeys(k for k, a in answers if a == value))})"
-        for value in values)
+    return ", ".join(f"{value} ({name([k for k, a in answers if a == value])})"
+                     for value in values)
+
+
+def name(kernels):
+    """Of an architecture apart only where the others do not answer so."""
+    return ", ".join(dict.fromkeys(
+        kernel for kernel in kernels
+        if kernel.split()[0] == kernel or kernel.split()[0] not in kernels))
+
+
+def is_rate(table, question):
+    return any(re.fullmatch(r"\d+\.\d+", answer)
+               for answer in table.rows.get(question, {}).values())
 
 
 def merge(tables):
     questions = list(dict.fromkeys(
-        question for table in tables for question in table.rows))
+        question for table in tables for question in table.rows
+        if not any(is_rate(other, question) for other in tables)))
     sources = [source for source in SOURCES
                if any(source in table.sources for table in tables)]
     lines = ["| | " + " | ".join(f"`{source}`" for source in sources) + " |",
