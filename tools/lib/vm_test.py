@@ -151,7 +151,7 @@ class KernelLogTest(unittest.TestCase):
         "[ 1.0] Call trace:",
         "[ 1.0] Out of memory: Killed process 7 (x)",
         "[ 1.0] Memory cgroup out of memory: Killed process 7 (x)",
-        "vm: cannot load 00-refpage.ko",
+        "vm: cannot load refpage.ko",
     )
     FINE = (
         "[ 0.1] Kernel command line: panic=-1 oops=panic hung_task_panic=1"
@@ -294,11 +294,21 @@ class ImageTest(unittest.TestCase):
         )
         return {name: contents for name, _, _, _, contents in entries(path.read_bytes())}
 
-    def test_modules_keep_their_order(self):
-        modules = [self.add("b.ko", b"first"), self.add("a.ko", b"second")]
+    def test_modules_are_loaded_in_their_order_with_their_parameters(self):
+        modules = [
+            [str(self.add("b.ko", b"first")), "x=1", "y=a;b"],
+            [str(self.add("a.ko.xz", lzma.compress(b"second")))],
+        ]
         found = self.image(modules=modules)
-        self.assertEqual(found["vm/modules/00-b.ko"], b"first")
-        self.assertEqual(found["vm/modules/01-a.ko"], b"second")
+        self.assertEqual(found["vm/modules/b.ko"], b"first")
+        self.assertEqual(found["vm/modules/a.ko"], b"second")
+        self.assertEqual(
+            found["vm/load.sh"].decode().splitlines(),
+            [
+                "insmod /vm/modules/b.ko x=1 'y=a;b' || cannot load b.ko",
+                "insmod /vm/modules/a.ko || cannot load a.ko",
+            ],
+        )
 
     def test_compressed_modules_are_unpacked(self):
         zram = "lib/modules/6.1/kernel/drivers/block/zram/zram.ko"

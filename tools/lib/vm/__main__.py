@@ -31,7 +31,7 @@ def _arguments():
     add("--packages", type=pathlib.Path, required=True)
     add("--kernel", required=True)
     add("--kernel-image", type=pathlib.Path)
-    add("--module", type=pathlib.Path, action="append", default=[])
+    add("--module", type=str.split, action="append", default=[])
     add("--user", action="store_true")
     add("--cpus", type=int, default=2)
     add("--machines", type=int, default=1)
@@ -77,6 +77,7 @@ def _settings(arguments):
         "arch": arguments.arch,
         "ports": ARCHITECTURES[arguments.arch].ports,
         "user": "user" if arguments.user else "root",
+        "cpus": arguments.cpus,
         "rows": rows,
         "columns": columns,
     }

@@ -2,9 +2,9 @@
 """What is in the machine's memory disk, its only one.
 
 /            what the packages hold; busybox is all commands
-/vm          the scripts of guest/, settings and jobs
+/vm          the scripts of guest/ and load.sh, settings and jobs
 /vm/files    programs, tests and what they read; the working folder
-/vm/modules  modules to load at the start
+/vm/modules  what load.sh loads at the start
 """
 
 import lzma
@@ -58,16 +58,20 @@ def _left_out(architecture):
 
 def write(path, architecture, packages, kernel, modules, files, todo, settings):
     """packages, kernel: the folders of unpacked packages; no kernel if it is one
-    without modules. modules: those to load. files: paths of this machine, by
+    without modules. modules: those to load, each a
+    path and its parameters. files: paths of this machine, by
     their names below /vm/files"""
     archive = cpio.Archive()
     archive.add_tree("", packages, _left_out(architecture))
     if kernel:
         _add_kernel_modules(archive, kernel)
-    for number, module in enumerate(modules):
-        name, contents = _module(module)
-        # In the order given.
-        archive.add(f"vm/modules/{number:02}-{name}", contents)
+    load = ""
+    for module, *parameters in modules:
+        name, contents = _module(pathlib.Path(module))
+        archive.add(f"vm/modules/{name}", contents)
+        words = shlex.join(["insmod", f"/vm/modules/{name}", *parameters])
+        load += f"{words} || cannot load {shlex.quote(name)}\n"
+    archive.add("vm/load.sh", load.encode())
     for script in sorted(_GUEST.iterdir()):
         archive.add(f"vm/{script.name}", script, 0o755)
     archive.add_link("init", "/vm/init.sh")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The emulated machine: QEMU and a kernel, from start to power off."""
+"""The emulated machine: QEMU and a kernel, from start to end."""
 
 import dataclasses
 import os
@@ -63,7 +63,9 @@ class Machine:
             *("-L", str(self.qemu / "usr/share/seabios")),
             *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
             *self.architecture.hardware,
-            *("-accel", accelerator, "-smp", str(self.cpus), "-m", self.memory),
+            # The table that kernels without ACPI read has one CPU of a socket.
+            *("-smp", f"{self.cpus},sockets={self.cpus}"),
+            *("-accel", accelerator, "-m", self.memory),
             *("-kernel", str(self.kernel), "-initrd", str(self.initramfs)),
             *("-append", self._kernel_options()),
         ]
@@ -105,7 +107,7 @@ class Machine:
         return subprocess.run(self.command(interactive=True)).returncode
 
     def run(self, seconds, talk):
-        """Until power off. talk() is given what comes by the second port and
+        """Until it ends. talk() is given what comes by the second port and
         the CPU time that QEMU took, and gives what to send there, if anything.
         """
         deadline = time.monotonic() + seconds

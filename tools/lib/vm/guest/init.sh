@@ -7,7 +7,8 @@
 /bin/busybox --install -s
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/tmp
 . /vm/settings
-: "${mode:?}" "${arch:?}" "${ports:?}" "${user:?}" "${rows:?}" "${columns:?}"
+: "${mode:?}" "${arch:?}" "${ports:?}" "${user:?}" "${cpus:?}"
+: "${rows:?}" "${columns:?}"
 
 # Ends the machine. By a reset, since not every kernel can switch it off; QEMU
 # was told not to start again.
@@ -32,6 +33,7 @@ chmod 1777 /tmp /dev/shm
 ln -sf /proc/self/fd /dev/fd
 ifconfig lo up
 echo "$arch" >/proc/sys/kernel/hostname
+[ "$(nproc)" -eq "$cpus" ] || cannot "use $cpus CPUs"
 
 echo root:x:0:0::/root:/bin/sh >/etc/passwd
 echo user:x:1000:1000::/home:/bin/sh >>/etc/passwd
@@ -54,10 +56,8 @@ mke2fs -b 4096 "$disk" >/dev/null
 mount -t ext4 "$disk" /var/tmp || cannot 'mount a disk'
 chmod 1777 /var/tmp
 
-for module in /vm/modules/*; do
-  [ -e "$module" ] || continue
-  insmod "$module" || cannot "load ${module##*/}"
-done
+# The modules of the command line.
+. /vm/load.sh
 
 # The second serial port carries results, unchanged; the first is the console.
 stty -F "/dev/${ports}1" raw -echo
