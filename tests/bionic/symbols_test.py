@@ -27,10 +27,10 @@ DEFINED = """
 
 # Of any C library for Linux; docs/bionic.md names those that are not old.
 NEEDED = """
-    abort bcmp clock_gettime close fcntl ferror fprintf fputs fstat ftruncate
-    fwrite getauxval getenv getpid getrlimit gettid ioctl madvise memchr memcmp
+    abort bcmp clock_gettime close fcntl ferror fprintf fputs fstat fstatfs
+    ftruncate fwrite getauxval getenv getpid getrlimit gettid ioctl madvise memchr memcmp
     memcpy memfd_create memmove memset mmap mprotect mremap munmap nanosleep open
-    prctl pread pthread_atfork pthread_once pwritev read sched_getaffinity
+    prctl pread pthread_atfork pthread_once pwritev read readlink sched_getaffinity
     sigaction sigfillset stat strchr strcspn strerror strlen strncmp strncpy strstr
     strtol syscall sysconf write
     __errno_location __libc_current_sigrtmax __libc_current_sigrtmin
