@@ -15,6 +15,8 @@
 
 using refpage::TheHeap;
 
+// Upstream's, in bionic_wrappers.cpp.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" void scudo_malloc_postinit();
 
 namespace {

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 // Upstream's wrapper, which each library compiles for TheHeap.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" void *scudo_realloc(void *Ptr, size_t Size);
 
 namespace refpage {

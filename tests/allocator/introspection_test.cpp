@@ -314,7 +314,7 @@ TEST(MallocInfoTest, OptionsAreAnError) {
 TEST(MallocInfoTest, AStreamThatFailsIsAnError) {
   FILE *Full = fopen("/dev/full", "w");
   ASSERT_NE(Full, nullptr);
-  setbuf(Full, nullptr);
+  setvbuf(Full, nullptr, _IONBF, 0);
   errno = 0;
   EXPECT_EQ(malloc_info(0, Full), -1);
   EXPECT_EQ(errno, ENOSPC);

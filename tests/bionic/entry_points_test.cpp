@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-extern "C" void *allocate_in_c(size_t Size);
+extern "C" void *allocateInC(size_t Size);
 
 using namespace refpage_test;
 
@@ -76,7 +76,7 @@ TEST(DispatchTest, TheProcessUsesTheLibrary) {
 }
 
 TEST(DispatchTest, TheHeaderIsC) {
-  void *Ptr = allocate_in_c(1000);
+  void *Ptr = allocateInC(1000);
   EXPECT_EQ(countBlocks(Ptr, 1000), 1);
   scudo_free(Ptr);
 }

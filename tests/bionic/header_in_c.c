@@ -6,6 +6,6 @@
 #ifdef __cplusplus
 extern "C" /* g++ takes any file for C++. */
 #endif
-void *allocate_in_c(size_t size);
+void *allocateInC(size_t size);
 
-void *allocate_in_c(size_t size) { return scudo_malloc(size); }
+void *allocateInC(size_t size) { return scudo_malloc(size); }

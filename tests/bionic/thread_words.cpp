@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-extern "C" uintptr_t *host_thread_words();
+extern "C" uintptr_t *hostThreadWords();
 
 namespace {
 
@@ -12,4 +12,4 @@ thread_local uintptr_t Words[2];
 
 } // namespace
 
-uintptr_t *host_thread_words() { return Words; }
+uintptr_t *hostThreadWords() { return Words; }

@@ -8,7 +8,7 @@
 #include "scudo_platform_tls_slot.h"
 
 inline uintptr_t *getPlatformMoveRequestTlsSlot() {
-  return &host_thread_words()[1];
+  return &hostThreadWords()[1];
 }
 
 #endif // REFPAGE_TESTS_BIONIC_TLS_SLOTS_REFPAGE_PLATFORM_TLS_SLOT_H_

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 // The two words that the host of the tests keeps (thread_words.cpp).
-extern "C" uintptr_t *host_thread_words();
+extern "C" uintptr_t *hostThreadWords();
 
 inline uintptr_t *getPlatformAllocatorTlsSlot() {
-  return &host_thread_words()[0];
+  return &hostThreadWords()[0];
 }
 
 #endif // REFPAGE_TESTS_BIONIC_TLS_SLOTS_SCUDO_PLATFORM_TLS_SLOT_H_
