@@ -15,11 +15,10 @@ bool isPermanent(int Error) { return Error == ENOSYS || Error == ENOTSUP; }
 
 } // namespace
 
-void Source::init(const Contents &NewHolds, const WindowMaker *const *NewMakers,
-                  u32 NewNumMakers, uptr NewMaxWindowSize) {
+void Source::init(const Contents &NewHolds, WindowMakers *NewMakers,
+                  uptr NewMaxWindowSize) {
   Holds = NewHolds;
   Makers = NewMakers;
-  NumMakers = NewNumMakers;
   MaxWindowSize = NewMaxWindowSize;
 }
 
@@ -42,7 +41,10 @@ Source::WindowWish Source::getWish(uptr NewBytes) {
   // There can be one for each of thirteen tags.
   const uptr LargeWindow = Holds.Tag ? 2UL << 20 : 4UL << 20;
   constexpr uptr MaxMappings = 1024;
-  const uptr FreeMemory = Holds.Tag ? 512UL << 10 : 1UL << 20;
+  // A block of 4 MiB in eight views takes 0.23 of the instructions of tagging it
+  // whole on huge pages, in four 0.17.
+  const uptr FreeMemory =
+      Holds.Tag && LargestBlock < (4UL << 20) ? 512UL << 10 : 1UL << 20;
   constexpr uptr LiveShare = 64;
   constexpr uptr GrowthFactor = 2;
   const uptr Useful = scudo::Min(
@@ -129,9 +131,14 @@ KeptFile Source::tidy(u32 Index) {
 void Source::makeWindow(uptr Size) {
   Window New;
   int Error = ENOSYS;
-  for (u32 I = 0; I != NumMakers && Error; I++) {
-    Error = Makers[I]->Make(Holds, Size, &New);
-    New.Maker = Makers[I];
+  for (u32 I = 0; I != Makers->Count && Error; I++) {
+    Error = scudo::atomic_load_relaxed(&Makers->Errors[I]);
+    if (isGone(Error))
+      continue;
+    New = Window();
+    New.Maker = Makers->List[I];
+    Error = New.Maker->Make(Holds, Size, &New);
+    scudo::atomic_store_relaxed(&Makers->Errors[I], Error);
   }
 
   KeptFile Unused;

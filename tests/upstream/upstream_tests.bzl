@@ -27,7 +27,17 @@ _WRAPPER_TESTS = [
 # Each with its reason in README.md.
 _SKIPPED = {
     "wrappers_c_test": ["--gtest_filter=-ScudoWrappersCTest.AlignedAlloc"],
+    "combined_test": select({
+        "@platforms//cpu:aarch64": ["--gtest_filter=-" + ":".join([
+            "*BasicCombined%d_DefaultConfig.*" % i
+            for i in range(16, 21)
+        ] + ["*UseAfterFree_DefaultConfig.*"])],
+        "//conditions:default": [],
+    }),
 }
+
+# Minutes under emulation.
+_SHARDS = {"combined_test": 4}
 
 def _upstream_test(name, sources, defines, deps, **kwargs):
     native.cc_test(
@@ -99,6 +109,7 @@ def upstream_tests(tests):
             name = "upstream_" + test,
             sources = [source],
             args = _SKIPPED.get(test, []),
+            shard_count = _SHARDS.get(test),
             defines = ["SCUDO_USE_CUSTOM_CONFIG"],
             deps = extra + ["//allocator:config"],
         )

@@ -9,6 +9,7 @@ No privilege is needed, and nothing outside DIR changes.
 """
 
 import argparse
+import fcntl
 import os
 import pathlib
 import re
@@ -79,11 +80,14 @@ def main():
         parser.error("no packages")
 
     output = args.output.absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # Another one may be at the same folder.
+    lock = open(output.with_name(f".lock-{output.name}"), "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     wanted = "\n".join([str(args.dependencies), *args.packages, "", *args.meta, ""])
     stamp = output / STAMP
     if stamp.is_file() and stamp.read_text() == wanted:
         return
-    output.parent.mkdir(parents=True, exist_ok=True)
     # Complete or not there: DIR appears by a rename.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".new-") as new:
         unpacked = pathlib.Path(new, "tree")
