@@ -135,8 +135,10 @@ copies of what it is made of.""",
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
 )
 
-def refpage_py_test(name, main, args = [], data = [], **kwargs):
+def refpage_py_test(name, main, args = [], data = [], tags = [], **kwargs):
     """A test that is a Python program: it passes when that exits with 0.
+
+    It runs on this machine alone: there is nothing to emulate.
 
     Not py_test, since in Bazel 4 that starts programs by a `python` that Debian
     does not have.
@@ -146,6 +148,7 @@ def refpage_py_test(name, main, args = [], data = [], **kwargs):
       main: the .py file; other modules and files it reads go in data
       args: its arguments
       data: files that it needs, such as other modules of its folder
+      tags: as for any test
       **kwargs: as for any test
     """
     native.sh_test(
@@ -153,5 +156,6 @@ def refpage_py_test(name, main, args = [], data = [], **kwargs):
         srcs = ["//third_party/python:run.sh"],
         args = ["$(location %s)" % main] + args,
         data = [main] + data,
+        tags = tags + ["native"],
         **kwargs
     )
