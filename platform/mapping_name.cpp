@@ -31,7 +31,7 @@ void nameMapping(uptr Base, uptr Size) {
   if (!Name)
     return;
   ScopedErrno KeepErrno;
-  if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, Base, Size, Name) == -1 &&
+  if (prctl(PR_SET_VMA, 0UL + PR_SET_VMA_ANON_NAME, Base, Size, Name) == -1 &&
       errno == EINVAL)
     setMappingName(nullptr);
 }
