@@ -27,6 +27,13 @@ _FRAME_POINTERS = select({
     "//conditions:default": [],
 })
 
+# g++ makes inline data unique in the process, not only in the library, and what
+# is unique cannot be hidden.
+_NO_UNIQUE = select({
+    "@//third_party:clang": [],
+    "//conditions:default": ["-fno-gnu-unique"],
+})
+
 # What any code has that ends up in the process of a stranger, Scudo included:
 #   no exceptions, no RTTI   nothing of libstdc++ is needed at run time
 #   hidden visibility        only the entry points are visible to the program
@@ -38,7 +45,7 @@ RUNTIME_COPTS = [
     "-fvisibility=hidden",
     "-ftls-model=initial-exec",
     "-fno-lto",
-] + _OPTIMIZE + _FRAME_POINTERS
+] + _OPTIMIZE + _FRAME_POINTERS + _NO_UNIQUE
 
 # platform/, refpage_backend/, allocator/
 REFPAGE_COPTS = RUNTIME_COPTS + _WARNINGS
@@ -65,13 +72,13 @@ def _static_library_impl(ctx):
     archive = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.run_shell(
         outputs = [archive],
-        inputs = depset(objects + [ctx.file.exports], transitive = [toolchain.all_files]),
+        inputs = depset(objects + ctx.files.exports, transitive = [toolchain.all_files]),
         arguments = [
             toolchain.ld_executable,
             toolchain.objcopy_executable,
             toolchain.ar_executable,
             archive.path,
-            ctx.file.exports.path,
+            ctx.files.exports[0].path if ctx.files.exports else "",
         ] + [object.path for object in objects],
         # The groups by which linkers drop duplicate inline functions are
         # dissolved: their names become local, and would still be compared.
@@ -81,9 +88,12 @@ ld=$1 objcopy=$2 ar=$3 archive=$4 exports=$5
 shift 5
 object=${archive%.a}.o
 "$ld" -r --force-group-allocation -o "$object" "$@"
-sed -e 's:/\\*[^*]*\\*/::g' -e '1,/global:/d' -e '/local:/,$d' "$exports" |
-  tr -d ' ' | tr ';' '\\n' | sed '/^$/d' >"$archive.names"
-"$objcopy" --wildcard --keep-global-symbols="$archive.names" "$object"
+"$objcopy" --localize-hidden "$object"
+if [[ -n $exports ]]; then
+  sed -e 's:/\\*[^*]*\\*/::g' -e '1,/global:/d' -e '/local:/,$d' "$exports" |
+    tr -d ' ' | tr ';' '\\n' | sed '/^$/d' >"$archive.names"
+  "$objcopy" --wildcard --keep-global-symbols="$archive.names" "$object"
+fi
 rm -f "$archive"
 "$ar" rcsD "$archive" "$object"
 """,
@@ -94,16 +104,40 @@ rm -f "$archive"
         runfiles = ctx.runfiles([archive]),
     )]
 
+_TLS_SLOTS = "//allocator:platform_tls_slots"
+
+def _tls_slots_impl(settings, attr):
+    chosen = attr.platform_tls_slots
+    return {_TLS_SLOTS: str(chosen) if chosen else settings[_TLS_SLOTS]}
+
+_tls_slots = transition(
+    implementation = _tls_slots_impl,
+    inputs = [_TLS_SLOTS],
+    outputs = [_TLS_SLOTS],
+)
+
 refpage_static_library = rule(
     implementation = _static_library_impl,
     doc = """A static library that whoever has no Bazel can link.
 
-All that deps are made of is one object in it, which defines the names of the
-version script `exports` and no others: so it cannot collide with other copies of
-what it is made of.""",
+All that deps are made of is one object in it, in which hidden symbols are local:
+so it defines what is visible and nothing else, and cannot collide with other
+copies of what it is made of.""",
     attrs = {
-        "deps": attr.label_list(providers = [CcInfo]),
-        "exports": attr.label(allow_single_file = True, mandatory = True),
+        "exports": attr.label(
+            allow_single_file = True,
+            doc = "A version script: only what it names is visible.",
+        ),
+        "deps": attr.label_list(
+            cfg = _tls_slots,
+            providers = [CcInfo],
+        ),
+        "platform_tls_slots": attr.label(
+            doc = "In place of what the flag of that name says.",
+        ),
+        "_allowlist_function_transition": attr.label(
+            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+        ),
         "_cc_toolchain": attr.label(
             default = "@bazel_tools//tools/cpp:current_cc_toolchain",
         ),
@@ -111,8 +145,10 @@ what it is made of.""",
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
 )
 
-def refpage_py_test(name, main, args = [], data = [], **kwargs):
+def refpage_py_test(name, main, args = [], data = [], tags = [], **kwargs):
     """A test that is a Python program: it passes when that exits with 0.
+
+    It runs on this machine alone: there is nothing to emulate.
 
     Not py_test, since in Bazel 4 that starts programs by a `python` that Debian
     does not have.
@@ -122,6 +158,7 @@ def refpage_py_test(name, main, args = [], data = [], **kwargs):
       main: the .py file; other modules and files it reads go in data
       args: its arguments
       data: files that it needs, such as other modules of its folder
+      tags: as for any test
       **kwargs: as for any test
     """
     native.sh_test(
@@ -129,5 +166,6 @@ def refpage_py_test(name, main, args = [], data = [], **kwargs):
         srcs = ["//third_party/python:run.sh"],
         args = ["$(location %s)" % main] + args,
         data = [main] + data,
+        tags = tags + ["native"],
         **kwargs
     )

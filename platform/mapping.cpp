@@ -2,9 +2,10 @@
 
 #include "platform/mapping.h"
 
+#include "platform/mapping_name.h"
 #include "platform/memory_tag.h"
-#include "platform/parked_fd.h"
 #include "platform/scoped_errno.h"
+#include "platform/sysfs.h"
 
 #include <errno.h>
 #include <string.h>
@@ -59,6 +60,7 @@ int reserveMemory(uptr Size, uptr *Base) {
   if (P == MAP_FAILED)
     return errno;
   *Base = reinterpret_cast<uptr>(P);
+  nameMapping(*Base, Size);
   return 0;
 }
 
@@ -84,7 +86,10 @@ int commitReserved(uptr Base, uptr Size, MemoryTags Tags) {
 }
 
 int mapAnonymousOver(uptr Base, uptr Size, MemoryTags Tags) {
-  return mapOver(Base, Size, Tags, MAP_ANONYMOUS, -1, 0);
+  const int Error = mapOver(Base, Size, Tags, MAP_ANONYMOUS, -1, 0);
+  if (!Error)
+    nameMapping(Base, Size);
+  return Error;
 }
 
 int mapFileOver(int Fd, uptr Offset, uptr Base, uptr Size, MemoryTags Tags) {
@@ -199,18 +204,11 @@ void adviseHugePages(uptr Base, uptr Size) {
 }
 
 bool allowsHugePages() {
-  ScopedErrno KeepErrno;
-  KeptFile Enabled;
-  if (openParked("/sys/kernel/mm/transparent_hugepage/enabled", &Enabled) != 0)
-    return false;
   char Text[64];
-  const ssize_t Length = read(Enabled.Fd, Text, sizeof(Text) - 1);
-  giveUp(&Enabled);
-  if (Length <= 0)
-    return false;
-  Text[Length] = '\0';
   // The choice that is in force is in brackets.
-  return !strstr(Text, "[never]");
+  return readSysfs("/sys/kernel/mm/transparent_hugepage/enabled", Text,
+                   sizeof(Text)) == 0 &&
+         !strstr(Text, "[never]");
 }
 
 } // namespace refpage
