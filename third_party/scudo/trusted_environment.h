@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Included in front of upstream's linux.cpp, by the compiler's -include: the
+// Included in front of upstream's sources, by the compiler's -include: the
 // environment in which Scudo looks for its options is empty in a program that
 // runs with more rights than whoever started it (AT_SECURE).
 
