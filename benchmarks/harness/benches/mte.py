@@ -136,7 +136,8 @@ def _measure(context, cases, progress):
         "echo \"machine: $(uname -r)\"\n" + _script(cases, methods)
     )
     progress.note("in an emulated machine: a minute or two")
-    command = [ROOT / "tools/vm", "--clock", "instructions", "--cpus", "1"]
+    command = [ROOT / "tools/vm", "--arch", "arm64"]
+    command += ["--clock", "instructions", "--cpus", "1"]
     for file in (
         script,
         binaries / "benchmarks/mte",

@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The emulated machine: QEMU and a kernel, from start to power off."""
+"""The emulated machine: QEMU and a kernel, from start to end."""
 
 import dataclasses
 import os
 import pathlib
-import re
 import select
 import subprocess
 import time
 
-# A test that such a line comes with may have passed all the same.
-_KERNEL_TROUBLE = re.compile(
-    r"Oops|BUG:|WARNING:|Kernel panic|Internal error|Call trace|Bad page"
-    r"|Unable to handle kernel|Out of memory|invoked oom-killer"
-)
-
+from . import kernel_log
+from .architecture import Architecture
 
 _running = set()  # of Popen
 
@@ -28,6 +23,14 @@ def stop_all():
         qemu.kill()
 
 
+def installed_kernel(folder):
+    """The kernel in an unpacked package."""
+    kernels = sorted(folder.glob("boot/vmlinuz-*"))
+    if not kernels:
+        raise MachineError(f"no kernel in {folder}")
+    return kernels[-1]
+
+
 def _cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -35,8 +38,9 @@ def _cpu_seconds(pid):
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    qemu: pathlib.Path  # folders of unpacked packages
-    kernel: pathlib.Path
+    architecture: Architecture
+    qemu: pathlib.Path  # the folder of its unpacked packages
+    kernel: pathlib.Path  # the file to boot
     initramfs: pathlib.Path
     console: pathlib.Path  # the kernel's messages; written here
     cpus: int = 2
@@ -48,21 +52,19 @@ class Machine:
             str(self.qemu / folder / "x86_64-linux-gnu")
             for folder in ("usr/lib", "lib")
         ]
-        kernels = sorted(self.kernel.glob("boot/vmlinuz-*"))
-        if not kernels:
-            raise MachineError(f"no kernel in {self.kernel}")
         accelerator = "tcg,thread=" + ("single" if self.count_instructions else "multi")
         command = [
             # By its own dynamic linker, so that nothing of this machine's
             # libraries matters.
             str(self.qemu / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"),
             *("--library-path", ":".join(libraries)),
-            str(self.qemu / "usr/bin/qemu-system-aarch64"),
+            str(self.qemu / "usr/bin" / self.architecture.qemu),
             *("-L", str(self.qemu / "usr/share/qemu")),
+            *("-L", str(self.qemu / "usr/share/seabios")),
             *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
-            *("-machine", "virt,mte=on,gic-version=3", "-cpu", "max"),
+            *self.architecture.hardware,
             *("-accel", accelerator, "-smp", str(self.cpus), "-m", self.memory),
-            *("-kernel", str(kernels[-1]), "-initrd", str(self.initramfs)),
+            *("-kernel", str(self.kernel), "-initrd", str(self.initramfs)),
             *("-append", self._kernel_options()),
         ]
         if self.count_instructions:
@@ -76,17 +78,26 @@ class Machine:
             command += ["-serial", "chardev:reports"]
         return command
 
-    @staticmethod
-    def _kernel_options():
+    def _kernel_options(self):
         return " ".join(
             [
-                "console=ttyAMA0",
+                f"console={self.architecture.ports}0",
                 "rdinit=/init",
-                # A panic ends QEMU, by -no-reboot.
+                # No result of a kernel is worth anything after these; and a
+                # panic ends QEMU, by -no-reboot.
                 "panic=-1",
-                # They bark at an emulator that has to wait for its turn.
-                "nowatchdog",
-                "rcupdate.rcu_cpu_stall_suppress=1",
+                "oops=panic",
+                "softlockup_panic=1",
+                "hung_task_panic=1",
+                "sysctl.kernel.panic_on_rcu_stall=1",
+                # Late enough not to bark at an emulator that has to wait for
+                # its turn: a lockup is twice this, the stall is in seconds.
+                "watchdog_thresh=60",
+                "rcupdate.rcu_cpu_stall_timeout=120",
+                "nmi_watchdog=0",
+                # An emulator does not speculate.
+                "mitigations=off",
+                *self.architecture.kernel_options,
             ]
         )
 
@@ -94,7 +105,7 @@ class Machine:
         return subprocess.run(self.command(interactive=True)).returncode
 
     def run(self, seconds, talk):
-        """Until power off. talk() is given what comes by the second port and
+        """Until it ends. talk() is given what comes by the second port and
         the CPU time that QEMU took, and gives what to send there, if anything.
         """
         deadline = time.monotonic() + seconds
@@ -131,6 +142,4 @@ class Machine:
 
     def trouble(self):
         """Lines by which the kernel says that it is not well."""
-        return [
-            line for line in self.messages().splitlines() if _KERNEL_TROUBLE.search(line)
-        ]
+        return kernel_log.trouble(self.messages())

@@ -17,16 +17,22 @@ import threading
 import time
 
 from . import image, testing
+from .architecture import ARCHITECTURES
 from .jobs import Dispatcher, Job
-from .machine import Machine, MachineError, stop_all
+from .machine import Machine, MachineError, installed_kernel, stop_all
 
 
 def _arguments():
     parser = argparse.ArgumentParser(prog="tools/vm")
     add = parser.add_argument
     add("--mode", choices=("shell", "command", "jobs"), required=True)
+    add("--arch", choices=ARCHITECTURES, required=True)
+    # Its folders: qemu, root and those of kernels.
     add("--packages", type=pathlib.Path, required=True)
     add("--kernel", required=True)
+    add("--kernel-image", type=pathlib.Path)
+    add("--module", type=str.split, action="append", default=[])
+    add("--user", action="store_true")
     add("--cpus", type=int, default=2)
     add("--machines", type=int, default=1)
     add("--memory", default="4G")
@@ -55,23 +61,32 @@ def _command_job(arguments, files):
     if os.path.isfile(program):
         files[os.path.basename(program)] = pathlib.Path(program)
         program = "./" + os.path.basename(program)
-    environment = dict(pair.split("=", 1) for pair in arguments.env)
-    return Job(program, (program, *words), environment)
+    return Job(program, (program, *words))
+
+
+def _with_environment(job, pairs):
+    """The job with what the command line sets for all."""
+    more = dict(pair.split("=", 1) for pair in pairs)
+    return dataclasses.replace(job, environment={**job.environment, **more})
 
 
 def _settings(arguments):
     columns, rows = shutil.get_terminal_size()
     return {
         "mode": arguments.mode,
+        "arch": arguments.arch,
+        "ports": ARCHITECTURES[arguments.arch].ports,
+        "user": "user" if arguments.user else "root",
         "rows": rows,
         "columns": columns,
     }
 
 
-def _machine(arguments, scratch):
+def _machine(arguments, kernel, scratch):
     return Machine(
+        architecture=ARCHITECTURES[arguments.arch],
         qemu=arguments.packages / "qemu",
-        kernel=arguments.packages / f"linux-{arguments.kernel}",
+        kernel=arguments.kernel_image or installed_kernel(kernel),
         initramfs=scratch / "initramfs",
         console=arguments.log or scratch / "console",
         cpus=arguments.cpus,
@@ -180,23 +195,27 @@ def main():
     arguments = _arguments()
     with contextlib.ExitStack() as stack:
         scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        machine = _machine(arguments, scratch)
+        kernel = arguments.packages / f"linux-{arguments.kernel}"
+        machine = _machine(arguments, kernel, scratch)
         files, jobs = {}, []
         if arguments.mode == "jobs":
             built = testing.read_build(
                 arguments.rules.read_text(),
                 arguments.files.read_text(),
                 arguments.root,
+                machine.architecture.expected,
             )
             files, jobs = built.files, [built.report, *built.jobs]
         elif arguments.mode == "command":
             jobs = [_command_job(arguments, files)]
         image.write(
             machine.initramfs,
-            [arguments.packages / "arm64"],
-            machine.kernel,
+            machine.architecture,
+            arguments.packages / "root",
+            None if arguments.kernel_image else kernel,
+            arguments.module,
             files,
-            jobs,
+            [_with_environment(job, arguments.env) for job in jobs],
             _settings(arguments),
         )
         if arguments.mode == "shell":

@@ -18,9 +18,6 @@ _TIMEOUTS = {"short": 60, "moderate": 300, "long": 900, "eternal": 3600}
 
 # Says in a line where it runs.
 _REPORT = "//tests/emulation:report"
-# Else what is tested is another machine than the one that this is for.
-_EXPECTED = "in memory files: yes"
-
 # A program that calls the kernel much is slower by this in the machine.
 _SLOWER = 5
 
@@ -32,6 +29,7 @@ class Built:
     jobs: list  # the tests
     report: Job  # what each machine has to say of itself
     files: dict  # by their names in the machine
+    expected: str  # in what the report says
 
 
 def _place(path):
@@ -43,7 +41,7 @@ def _place(path):
     return re.sub(r"^bazel-out/[^/]+/bin/", "", path)
 
 
-def read_build(rules_json, files_text, root):
+def read_build(rules_json, files_text, root, expected):
     """rules_json: `cquery --output=jsonproto`. files_text: of each test a line
     of its label, its program and all files it needs, parted by tabs; they are
     relative to root."""
@@ -93,7 +91,7 @@ def read_build(rules_json, files_text, root):
             )
     # Those that may take long first, so that all workers end at about one time.
     jobs.sort(key=lambda job: (-job.seconds, job.name))
-    return Built(jobs, report, files)
+    return Built(jobs, report, files, expected)
 
 
 class Results:
@@ -102,6 +100,7 @@ class Results:
 
     def __init__(self, built):
         self._jobs = [built.report, *built.jobs]
+        self._expected = built.expected
         self._waiting = iter(range(1, len(self._jobs)))
         self._missing = set(range(1, len(self._jobs)))
         self._count = count_tests.Count()
@@ -117,7 +116,7 @@ class Results:
         job = self._jobs[report.number]
         if report.number == 0:
             text = report.text().strip()
-            if report.status != 0 or _EXPECTED not in text:
+            if report.status != 0 or self._expected not in text:
                 self.fail(f"the machine has not what is to be tested: {text}")
             return f"machine: {text}"
         self._missing.discard(report.number)

@@ -1,10 +1,12 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# Says `@@ready`, then reads the names of jobs, runs each, and prints of it
+# jobs.sh USER: says `@@ready`, then reads the names of jobs, runs each as this
+# user, and prints of it
 #   @@report JOB STATUS CENTISECONDS OUTPUT RESULT LOST
 # and what it wrote: OUTPUT bytes of output and RESULT bytes of result. Of long
 # output LOST bytes from the middle are left out: the port is slow.
+user=${1:?}
 limit=262144
 
 centiseconds() {
@@ -17,12 +19,13 @@ echo "@@ready"
 while read -r job && [ "$job" != end ]; do
   work=/tmp/job
   mkdir -p "$work/tmp"
+  chown -R "$user" "$work"
   export TEST_TMPDIR="$work/tmp" XML_OUTPUT_FILE="$work/result"
   read -r seconds <"/vm/jobs/$job/seconds"
   began=$(centiseconds)
   (
     cd /vm/files || exit
-    exec timeout -s ABRT -k 10 "$seconds" sh "/vm/jobs/$job/run"
+    exec su "$user" -c "exec timeout -s ABRT -k 10 $seconds sh /vm/jobs/$job/run"
   ) </dev/null >"$work/output" 2>&1
   status=$?
   # All but this shell and its parent: what a test leaves behind takes time of
