@@ -11,7 +11,8 @@
 // All times are in ticks (ticks.h).
 //
 //   clock   how long a loop of two million instructions takes
-//   cycle   a block is taken, PAGES of it are used, it is given back: the median
+//   cycle   a block is taken, PAGES of it are used, it is given back: the
+//   median
 //           of ITERATIONS, after WARM_UP that an allocator may learn from
 //   block   one block, a hundredth of its pages written, then all others read:
 //           mappings, resident memory, and forks at both times
@@ -25,6 +26,7 @@
 #include "kernel_faults.h"
 #include "kernel_methods.h"
 #include "mapped.h"
+#include "median.h"
 #include "page_use.h"
 #include "ticks.h"
 
@@ -40,15 +42,6 @@
 namespace {
 
 constexpr size_t MaxTimes = 1024;
-
-uint64_t medianOf(uint64_t *Values, size_t Count) {
-  qsort(Values, Count, sizeof(uint64_t), [](const void *A, const void *B) {
-    const uint64_t Left = *static_cast<const uint64_t *>(A);
-    const uint64_t Right = *static_cast<const uint64_t *>(B);
-    return Left < Right ? -1 : Left > Right ? 1 : 0;
-  });
-  return Values[Count / 2];
-}
 
 // What reading the clock twice takes, which is in each time.
 uint64_t clockTicks() {
@@ -85,7 +78,7 @@ int runClock() {
     bench::turn(Turns);
     Time = bench::nowTicks() - Start;
   }
-  printf("loop_ticks=%" PRIu64 "\n", medianOf(Times, 5));
+  printf("loop_ticks=%" PRIu64 "\n", bench::medianOf(Times, 5));
   return 0;
 }
 
@@ -128,10 +121,12 @@ int runCycle(char **Arguments) {
   if (bench::hasPattern(By))
     checkPattern(Block, Size);
   By.put(Block, Size);
-  printf("iteration_ticks=%" PRIu64 "\niteration_faults=%.2f\nmappings=%" PRIu64 "\n"
+  printf("iteration_ticks=%" PRIu64 "\niteration_faults=%.2f\nmappings=%" PRIu64
+         "\n"
          "has_memfd=%d\nhas_refpage=%d\n",
-         medianOf(Times, Iterations), Faults / static_cast<double>(Iterations),
-         Found.Mappings, Found.HasMemfd, Found.HasRefpage);
+         bench::medianOf(Times, Iterations),
+         Faults / static_cast<double>(Iterations), Found.Mappings,
+         Found.HasMemfd, Found.HasRefpage);
   return 0;
 }
 
@@ -147,7 +142,7 @@ uint64_t forkTicks(size_t Forks) {
       bench::fail("fork");
     Times[I] = bench::nowTicks() - Start;
   }
-  return medianOf(Times, Forks);
+  return bench::medianOf(Times, Forks);
 }
 
 int runBlock(char **Arguments) {

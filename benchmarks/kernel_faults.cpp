@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "kernel_methods.h"
+#include "median.h"
 #include "page_use.h"
 #include "threads.h"
 #include "ticks.h"
@@ -25,11 +26,15 @@ constexpr size_t BlockSize = 1 << 20;
 constexpr size_t PagesOfBlock = BlockSize / PageSize;
 // About what 256 faults take.
 constexpr uint64_t TurnsOfLoop = 500000;
+constexpr size_t MaxCycles = 4096;
 
 // In memory that all processes share.
 struct Shared {
   pthread_barrier_t Together;
+  // Of each worker.
   double PagesATick[MaxThreads];
+  double UsualPagesATick[MaxThreads];
+  uint64_t Times[MaxThreads][MaxCycles];
 };
 
 struct Worker {
@@ -53,16 +58,20 @@ struct Worker {
     // What a process has only once: page tables, a thread of its own.
     cycle();
     pthread_barrier_wait(&All->Together);
+    uint64_t *Times = All->Times[Number];
+    size_t Cycles = 0;
     const uint64_t Start = nowTicks();
-    uint64_t Taken;
-    size_t Done = 0;
-    do {
+    uint64_t Now = Start;
+    while (Now - Start < ForTicks && Cycles < MaxCycles) {
       cycle();
-      Done += PagesOfBlock;
-      Taken = nowTicks() - Start;
-    } while (Taken < ForTicks);
-    All->PagesATick[Number] =
-        static_cast<double>(Done) / static_cast<double>(Taken);
+      const uint64_t End = nowTicks();
+      Times[Cycles++] = End - Now;
+      Now = End;
+    }
+    All->PagesATick[Number] = static_cast<double>(Cycles * PagesOfBlock) /
+                              static_cast<double>(Now - Start);
+    All->UsualPagesATick[Number] = static_cast<double>(PagesOfBlock) /
+                                   static_cast<double>(medianOf(Times, Cycles));
   }
 
   static void *start(void *Self) {
@@ -135,10 +144,13 @@ int measureFaults(char **Arguments) {
     runThreads(Workers, Count);
   else
     runProcesses(Workers, Count);
-  double PagesATick = 0;
-  for (size_t I = 0; I < Count; ++I)
-    PagesATick += All->PagesATick[I];
-  printf("fault_ticks=%.2f\n", 1 / PagesATick);
+  double Together = 0;
+  double Usual = 0;
+  for (size_t I = 0; I < Count; ++I) {
+    Together += All->PagesATick[I];
+    Usual += All->UsualPagesATick[I];
+  }
+  printf("fault_ticks=%.2f\nmean_fault_ticks=%.2f\n", 1 / Usual, 1 / Together);
   return 0;
 }
 

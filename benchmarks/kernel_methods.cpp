@@ -108,8 +108,9 @@ ByDevice DeviceUnaccounted("device-unaccounted", REFPAGE_UNACCOUNTED);
 ByDevice DeviceFresh("device-fresh", REFPAGE_FRESH);
 KernelMade *const AllKernelMade[] = {&TheSyscall, &Device, &DeviceUnaccounted,
                                      &DeviceFresh};
-Method *const ReadyMade[] = {&ByNobody,     &ByNobodyHuge, &ByMalloc, &ByMemset,
-                             &ByMemsetHuge, &ByPopulate,   &ByUserFaultFd};
+Method *const ReadyMade[] = {&ByNobody,     &ByNobodyHuge, &ByMalloc,
+                             &ByMemset,     &ByMemsetHuge, &ByPopulate,
+                             &ByUserFaultFd};
 
 bool isCalled(const Method &By, const char *Name) {
   return strcmp(By.name(), Name) == 0;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// mte METHOD SIZE PERCENT
+// mte METHOD USES_BEFORE SIZE PERCENT
 //
 // What a large block with memory tags costs on a machine where time means
 // nothing, an emulated one: instructions of the program and the kernel, page
 // faults, resident memory. A block is taken and a word written in PERCENT of
-// its pages, evenly over the block. Prints the medians as NAME=VALUE lines.
+// its pages, evenly over the block, after USES_BEFORE such blocks. Prints the
+// medians as NAME=VALUE lines.
 //
 // METHOD is `malloc`, for the malloc of the process, or how the program itself
 // makes a block: `none`, `stg`, `st2g` or `dcgva`, the instruction that tags
@@ -41,8 +42,6 @@ constexpr size_t HugePageSize = 2 << 20;
 constexpr size_t Granule = 16;
 constexpr unsigned TagShift = 56;
 
-// What an allocator may learn from, and time to make its windows.
-constexpr int UsesBefore = 60;
 // Counts hardly vary but for what the kernel does in between.
 constexpr int Uses = 5;
 
@@ -309,14 +308,16 @@ uint64_t medianOf(uint64_t (&Values)[Uses]) {
 } // namespace
 
 int main(int Argc, char **Argv) {
-  if (Argc != 4) {
-    fprintf(stderr, "mte METHOD SIZE PERCENT\n");
+  if (Argc != 5) {
+    fprintf(stderr, "mte METHOD USES_BEFORE SIZE PERCENT\n");
     return 2;
   }
   const Method *By =
       strcmp(Argv[1], "malloc") == 0 ? nullptr : findMethod(Argv[1]);
-  const size_t Size = bench::number(Argv[2]);
-  const size_t Percent = bench::number(Argv[3]);
+  // What an allocator may learn from, and time to make its windows.
+  const int UsesBefore = static_cast<int>(bench::number(Argv[2]));
+  const size_t Size = bench::number(Argv[3]);
+  const size_t Percent = bench::number(Argv[4]);
 
   const InstructionCounter Counter;
   checkCounter(Counter);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The processor's own clock. In an emulated machine that counts instructions it
-// is the count; in one that does not, it is that of the real machine, even where
-// the kernel found no clock that is finer than its timer's interrupt.
+// is the count; in one that does not, it is that of the real machine, even
+// where the kernel found no clock that is finer than its timer's interrupt.
 
 #ifndef REFPAGE_BENCHMARKS_TICKS_H
 #define REFPAGE_BENCHMARKS_TICKS_H

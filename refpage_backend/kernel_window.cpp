@@ -119,8 +119,9 @@ int makeByDevice(const Contents &Holds, uptr, Window *New) {
   if (!Error)
     Error = createRefpageByDevice(From.getAddress(), From.getSize(), Used, Mode,
                                   &New->File);
-  // At most: the module makes a page for each processor that asks for it.
-  const uptr OwnMemory = scudo::getNumberOfCPUs() * scudo::getPageSizeCached();
+  // At most: the original, and a copy for each processor that has a fault.
+  const uptr OwnMemory =
+      (scudo::getNumberOfCPUs() + 1) * scudo::getPageSizeCached();
   return Error ? Error : finish(Holds, OwnMemory, New);
 }
 

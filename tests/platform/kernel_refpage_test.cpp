@@ -15,7 +15,6 @@
 
 #include "gtest/gtest.h"
 
-#include <algorithm>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -87,18 +86,15 @@ ssize_t __wrap_read(int Fd, void *Buffer, size_t Size) {
   if (Published.empty() || fstatfs(Fd, &System) != 0 ||
       System.f_type != SYSFS_MAGIC)
     return __real_read(Fd, Buffer, Size);
-  const size_t Length = std::min(Size, Published.size());
-  memcpy(Buffer, Published.data(), Length);
-  return static_cast<ssize_t>(Length);
+  return static_cast<ssize_t>(
+      Published.copy(static_cast<char *>(Buffer), Size));
 }
 
 ssize_t __real_readlink(const char *Path, char *Buffer, size_t Size);
 ssize_t __wrap_readlink(const char *Path, char *Buffer, size_t Size) {
   if (Link.empty())
     return __real_readlink(Path, Buffer, Size);
-  const size_t Length = std::min(Size, Link.size());
-  memcpy(Buffer, Link.data(), Length);
-  return static_cast<ssize_t>(Length);
+  return static_cast<ssize_t>(Link.copy(Buffer, Size));
 }
 
 } // extern "C"

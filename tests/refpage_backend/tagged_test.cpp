@@ -6,6 +6,7 @@
 // The linker sends the calls of mmap() and mprotect() here (--wrap), so that
 // tags can be refused.
 
+#include "platform/kernel_refpage.h"
 #include "platform/mapping.h"
 #include "platform/memory_tag.h"
 #include "platform/tag_support.h"
@@ -322,6 +323,12 @@ TEST_F(TaggedWindowTest, AllTagsHaveRoomForPatternAndZeros) {
   for (const Block &B : Blocks)
     expectContents(B, B.Backed.Holds);
   EXPECT_GT(stats().Reasons[index(Reason::NoWindow)], 0U);
+}
+
+TEST_F(TaggedWindowTest, AreTheKernelsOwnWhereItHasThem) {
+  const bool HasThem = access(REFPAGE_DEVICE_PATH, F_OK) == 0 ||
+                       access(REFPAGE_SYSCALL_NR_PATH, F_OK) == 0;
+  EXPECT_EQ(make(Five).Backed.Kind != Backend::MemfdWindow, HasThem);
 }
 
 // There may be a window of each size for each tag.

@@ -40,6 +40,8 @@ class _Method:
     argument: str  # of the program
     options: str = ""  # of the library, which only malloc needs
     is_tagged: bool = True
+    # Of such blocks, for what malloc learns. The loops learn nothing.
+    uses_before: int = 60
 
 
 def _loops():
@@ -71,6 +73,13 @@ _METHODS = {
         _Method(
             "malloc: no fill", "malloc", "tag=sync:variant=anon"
         ),
+        _Method(
+            "malloc: no fill, 400 uses",
+            "malloc",
+            "tag=sync:variant=anon",
+            uses_before=400,
+        ),
+        _Method("malloc: as it comes, 400 uses", "malloc", "tag=sync", uses_before=400),
         _Method("malloc: as it comes", "malloc", "tag=sync"),
     )
 }
@@ -96,6 +105,7 @@ def _script(cases, methods):
                     f"REFPAGE_OPTIONS={method.options}",
                 ]
             command = ["env", *environment, "./mte", method.argument]
+            command.append(str(method.uses_before))
             lines += [
                 "echo " + shlex.quote(f"@@{case.name}@{method.name}"),
                 shlex.join([*command, *case.command]) + " 2>&1",

@@ -17,7 +17,6 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mount.h>
-#include <linux/pagemap.h>
 #include <linux/pseudo_fs.h>
 #include <linux/slab.h>
 
@@ -100,13 +99,18 @@ static struct file_system_type refpage_fs_type = {
 static vm_fault_t fault_as_write(struct vm_fault *vmf)
 {
 	/*
-	 * FAULT_FLAG_USER and the registers are for the fault we are in.
-	 * FAULT_FLAG_REMOTE: no protection key may forbid this store.
+	 * FAULT_FLAG_USER, for the group's out-of-memory handling, and the
+	 * registers are the outer fault's. FAULT_FLAG_UNSHARE excludes writes.
+	 * FAULT_FLAG_REMOTE: a protection key that forbids stores does not
+	 * forbid this one.
 	 */
-	unsigned int flags = (vmf->flags & ~FAULT_FLAG_USER) |
-			     FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE;
-	vm_fault_t ret = handle_mm_fault(vmf->vma, vmf->address, flags, NULL);
+	unsigned int flags = vmf->flags &
+		~(FAULT_FLAG_USER | FAULT_FLAG_UNSHARE |
+		  FAULT_FLAG_ORIG_PTE_VALID);
+	vm_fault_t ret;
 
+	flags |= FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE;
+	ret = handle_mm_fault(vmf->vma, vmf->address, flags, NULL);
 	return ret & VM_FAULT_ERROR ? ret : ret | VM_FAULT_NOPAGE;
 }
 
@@ -122,22 +126,26 @@ static vm_fault_t refpage_fault(struct vm_fault *vmf)
 	if ((refpage->flags & REFPAGE_FRESH) && !write)
 		return fault_as_write(vmf);
 
-	page = refpage_source_lock_page(&refpage->source, file->f_mapping);
+	page = refpage_source_get_page(&refpage->source, file->f_mapping);
 	if (!page)
 		return VM_FAULT_OOM;
 	if ((refpage->flags & REFPAGE_UNACCOUNTED) && !write) {
 		ret = refpage_insert_special(vmf, page);
-		unlock_page(page);
 		put_page(page);
 		return ret;
 	}
+	/*
+	 * Not locked: for a locked page that is found broken (HWPoison), the
+	 * kernel looks for its file, which it has not.
+	 */
 	vmf->page = page;
-	return VM_FAULT_LOCKED;
+	return 0;
 }
 
 /*
- * Maps nothing. That it is there tells the kernel, from 6.6 on, that ->fault may
- * be called without the mmap_lock.
+ * Maps nothing: around a fault, a module can only map special entries, and what
+ * is mapped for reading makes a later store dearer. That it is there tells the
+ * kernel, from 6.6 on, that ->fault may be called without the mmap_lock.
  */
 static vm_fault_t refpage_map_pages(struct vm_fault *vmf, pgoff_t start,
 				    pgoff_t end)

@@ -4,10 +4,25 @@
 
 #include <asm/cpufeature.h>
 #include <asm/mte.h>
-#include <asm/mte-kasan.h>
+#include <asm/mte-def.h>
 
 #include "compat.h"
 #include "memory_tags.h"
+
+static u64 get_tag(const void *granule)
+{
+	u64 tagged = (u64)granule;
+
+	asm volatile(__MTE_PREAMBLE "ldg %0, [%0]" : "+r" (tagged));
+	return tagged & MTE_TAG_MASK;
+}
+
+/* mte_set_mem_tag_range() sets the tag asked for only in kernels with KASAN. */
+static void set_tag(void *granule, u64 tag)
+{
+	asm volatile(__MTE_PREAMBLE "stg %1, [%0]"
+		     : : "r" (granule), "r" (tag) : "memory");
+}
 
 /**
  * refpage_copy_tags() - give a page the tags of user memory, repeated
@@ -25,7 +40,7 @@ bool refpage_copy_tags(struct page *to, u64 content, unsigned int size)
 	unsigned int at, repeated;
 	struct page *from;
 	void *src, *dst;
-	u8 tag, any = 0;
+	u64 tag, any = 0;
 
 	if (!system_supports_mte() || size < MTE_GRANULE_SIZE)
 		return false;
@@ -39,11 +54,10 @@ bool refpage_copy_tags(struct page *to, u64 content, unsigned int size)
 	src = page_address(from) + offset_in_page(content);
 	dst = page_address(to);
 	for (at = 0; at < size; at += MTE_GRANULE_SIZE) {
-		tag = mte_get_mem_tag(src + at) & 0xf;
+		tag = get_tag(src + at);
 		any |= tag;
 		for (repeated = at; repeated < PAGE_SIZE; repeated += size)
-			mte_set_mem_tag_range(dst + repeated, MTE_GRANULE_SIZE,
-					      tag, false);
+			set_tag(dst + repeated, tag);
 	}
 	set_page_mte_tagged(to);
 out:

@@ -5,8 +5,8 @@
  *
  * Any number of page table entries may map a copy, and each counts a reference
  * (and a mapping, which are never more). Neither count may reach 2^31. At
- * page_ref_limit a copy is retired: the file's unwritten pages are unmapped
- * everywhere, as truncate() does it, and the next fault makes another copy.
+ * page_ref_limit the file's unwritten pages are unmapped everywhere, as
+ * truncate() does it, and fault again.
  *
  * References come
  *  - from faults, which look at the count each time;
@@ -16,7 +16,9 @@
  *    limit, and those under way at a look no more than was counted at it. In all
  *    there are never more than 3 * page_ref_limit;
  *  - from those who pin pages (vmsplice(), direct I/O). They refuse once a count
- *    is negative, and find what is left up to 2^31.
+ *    is negative, and find what is left up to 2^31. If they alone keep a count at
+ *    the limit, another copy takes over. It takes 2^18 pins at a time, so copies
+ *    do not pile up.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -25,8 +27,8 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include <linux/pagemap.h>
 #include <linux/percpu.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "memory_tags.h"
@@ -38,7 +40,13 @@
 static int page_ref_limit = MAX_PAGE_REF_LIMIT;
 module_param(page_ref_limit, int, 0444);
 MODULE_PARM_DESC(page_ref_limit,
-		 "References to a page at which it is replaced (256 to 2^28, the default)");
+		 "References to a page at which it is unmapped (256 to 2^28, the default)");
+
+/* A copy, in the list of them. */
+struct refpage_copy {
+	struct list_head node;
+	struct page *page;
+};
 
 /**
  * refpage_source_check_parameters() - check what the module was loaded with
@@ -61,10 +69,9 @@ static bool is_usable(struct page *page)
 	return page_ref_count(page) < page_ref_limit && !PageHWPoison(page);
 }
 
-static int read_contents(struct refpage_source *source, u64 content,
-			 unsigned int size)
+static int read_contents(struct page *page, u64 content, unsigned int size)
 {
-	void *to = kmap_local_page(source->contents);
+	void *to = kmap_local_page(page);
 	unsigned int at;
 	int err = 0;
 
@@ -92,27 +99,28 @@ static int read_contents(struct refpage_source *source, u64 content,
 int refpage_source_init(struct refpage_source *source, u64 content,
 			unsigned int size)
 {
-	int cpu, err;
+	int err;
 
 	if (!is_power_of_2(size) || size > PAGE_SIZE ||
 	    !IS_ALIGNED(content, size))
 		return -EINVAL;
 
+	mutex_init(&source->lock);
+	INIT_LIST_HEAD(&source->copies);
 	source->contents = alloc_page(GFP_KERNEL_ACCOUNT);
 	if (!source->contents)
 		return -ENOMEM;
-	err = read_contents(source, content, size);
+	err = read_contents(source->contents, content, size);
 	if (err)
 		goto err_page;
 	source->tagged = refpage_copy_tags(source->contents, content, size);
 
-	err = -ENOMEM;
-	source->copies = alloc_percpu_gfp(struct refpage_copy,
-					  GFP_KERNEL_ACCOUNT);
-	if (!source->copies)
+	source->current_copies = alloc_percpu_gfp(struct page *,
+						  GFP_KERNEL_ACCOUNT);
+	if (!source->current_copies) {
+		err = -ENOMEM;
 		goto err_page;
-	for_each_possible_cpu(cpu)
-		spin_lock_init(&per_cpu_ptr(source->copies, cpu)->lock);
+	}
 	return 0;
 
 err_page:
@@ -128,131 +136,86 @@ err_page:
  */
 void refpage_source_destroy(struct refpage_source *source)
 {
-	struct page *page;
-	int cpu;
+	struct refpage_copy *copy, *next;
 
-	for_each_possible_cpu(cpu) {
-		page = per_cpu_ptr(source->copies, cpu)->page;
+	list_for_each_entry_safe(copy, next, &source->copies, node) {
 		/* Not __free_page(): mlock() may have left its mark on the page. */
-		if (page)
-			put_page(page);
+		put_page(copy->page);
+		kfree(copy);
 	}
-	free_percpu(source->copies);
+	free_percpu(source->current_copies);
 	put_page(source->contents);
 }
 
-/* The page of a copy, referenced; NULL if it has none. */
-static struct page *get_page_of(struct refpage_copy *copy)
+/* Makes a copy; NULL if there is no memory. The caller holds the lock. */
+static struct page *make_copy(struct refpage_source *source)
 {
-	struct page *page;
+	struct refpage_copy *copy;
 
-	spin_lock(&copy->lock);
-	page = copy->page;
-	if (page)
-		get_page(page);
-	spin_unlock(&copy->lock);
-	return page;
-}
-
-/* Gives a copy a page if it has none; a referenced page, NULL without memory. */
-static struct page *make_page_of(struct refpage_copy *copy,
-				 struct refpage_source *source)
-{
-	struct page *page, *made;
-
-	/* Near the CPU that faulted, paid for by who did. */
-	made = alloc_page(GFP_KERNEL_ACCOUNT);
-	if (!made)
+	copy = kmalloc(sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	if (!copy)
 		return NULL;
-	copy_highpage(made, source->contents);
-
-	spin_lock(&copy->lock);
+	/* Near the CPU that faulted, paid for by who did. */
+	copy->page = alloc_page(GFP_KERNEL_ACCOUNT);
 	if (!copy->page) {
-		copy->page = made;
-		get_page(made);
+		kfree(copy);
+		return NULL;
 	}
-	page = copy->page;
-	if (page != made)
-		get_page(page);
-	spin_unlock(&copy->lock);
-	if (page != made)
-		put_page(made);
-	return page;
+	copy_highpage(copy->page, source->contents);
+	list_add(&copy->node, &source->copies);
+	return copy->page;
 }
 
-/*
- * Takes a locked page away from its copy, unlocks it, and unmaps the file's
- * unwritten pages. Whoever maps a page holds its lock, having looked that it is
- * still the copy's: nobody maps this one again.
- */
-static void retire_page_of(struct refpage_copy *copy, struct page *page,
-			   struct address_space *mapping)
+static void unmap_copies(struct address_space *mapping)
 {
-	spin_lock(&copy->lock);
-	copy->page = NULL;
-	spin_unlock(&copy->lock);
-	put_page(page);
-	unlock_page(page);
+	/* To the end of the file; not what was written. */
 	unmap_mapping_pages(mapping, 0, 0, false);
 }
 
-/* Unlocks a page and drops the reference to it; retires it if it is due. */
-static void release_page_of(struct refpage_copy *copy, struct page *page,
-			    struct address_space *mapping)
+/* Sees to it that a CPU's current copy is usable; NULL if there is no memory. */
+static struct page *renew_copy(struct refpage_source *source,
+			       struct page **current_copy,
+			       struct address_space *mapping)
 {
-	if (READ_ONCE(copy->page) == page && !is_usable(page))
-		retire_page_of(copy, page, mapping);
-	else
-		unlock_page(page);
-	put_page(page);
+	struct page *page;
+
+	mutex_lock(&source->lock);
+	page = *current_copy;
+	if (page && !is_usable(page))
+		unmap_copies(mapping);
+	if (!page || !is_usable(page)) {
+		page = make_copy(source);
+		if (page) {
+			/* Whoever sees the pointer (READ_ONCE) sees the contents. */
+			smp_store_release(current_copy, page);
+		}
+	}
+	if (page)
+		get_page(page);
+	mutex_unlock(&source->lock);
+	return page;
 }
 
 /**
- * refpage_source_lock_page() - a page with the contents, to be mapped or copied
+ * refpage_source_get_page() - a page with the contents, to be mapped or copied
  * @source: the source
  * @mapping: the file's
  *
- * The page may be mapped until it is unlocked. May sleep.
+ * May sleep.
  *
- * Return: the page, locked and with a reference for the caller, or NULL if there
- * is no memory.
+ * Return: the page, with a reference for the caller, or NULL if there is no
+ * memory.
  */
-struct page *refpage_source_lock_page(struct refpage_source *source,
-				      struct address_space *mapping)
+struct page *refpage_source_get_page(struct refpage_source *source,
+				     struct address_space *mapping)
 {
-	struct refpage_copy *copy = raw_cpu_ptr(source->copies);
-	struct page *page;
+	struct page **current_copy = raw_cpu_ptr(source->current_copies);
+	struct page *page = READ_ONCE(*current_copy);
 
-	for (;;) {
-		page = get_page_of(copy);
-		if (!page)
-			page = make_page_of(copy, source);
-		if (!page)
-			return NULL;
-		lock_page(page);
-		if (likely(READ_ONCE(copy->page) == page && is_usable(page)))
-			return page;
-		release_page_of(copy, page, mapping);
-	}
-}
-
-/* Retires every page that has reached the limit. */
-static void retire_full_pages(struct refpage_source *source,
-			      struct address_space *mapping)
-{
-	struct refpage_copy *copy;
-	struct page *page;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		copy = per_cpu_ptr(source->copies, cpu);
-		page = get_page_of(copy);
-		if (!page)
-			continue;
-		lock_page(page);
-		release_page_of(copy, page, mapping);
-		cond_resched();
-	}
+	if (unlikely(!page || !is_usable(page)))
+		return renew_copy(source, current_copy, mapping);
+	get_page(page);
+	return page;
 }
 
 /**
@@ -266,9 +229,17 @@ void refpage_source_fork(struct refpage_source *source,
 			 struct vm_area_struct *vma)
 {
 	long forked = atomic_long_add_return(vma_pages(vma), &source->forked);
+	struct refpage_copy *copy;
+	bool full = false;
 
 	if (likely(forked < page_ref_limit))
 		return;
+
+	mutex_lock(&source->lock);
 	atomic_long_set(&source->forked, 0);
-	retire_full_pages(source, vma->vm_file->f_mapping);
+	list_for_each_entry(copy, &source->copies, node)
+		full |= !is_usable(copy->page);
+	if (full)
+		unmap_copies(vma->vm_file->f_mapping);
+	mutex_unlock(&source->lock);
 }

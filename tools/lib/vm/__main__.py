@@ -77,6 +77,7 @@ def _settings(arguments):
         "arch": arguments.arch,
         "ports": ARCHITECTURES[arguments.arch].ports,
         "user": "user" if arguments.user else "root",
+        "cpus": arguments.cpus,
         "rows": rows,
         "columns": columns,
     }

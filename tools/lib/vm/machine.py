@@ -63,9 +63,9 @@ class Machine:
             *("-L", str(self.qemu / "usr/share/seabios")),
             *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
             *self.architecture.hardware,
-            *("-accel", accelerator, "-m", self.memory),
-            # SeaBIOS's table for kernels without ACPI has one CPU a socket.
+            # The table that kernels without ACPI read has one CPU of a socket.
             *("-smp", f"{self.cpus},sockets={self.cpus}"),
+            *("-accel", accelerator, "-m", self.memory),
             *("-kernel", str(self.kernel), "-initrd", str(self.initramfs)),
             *("-append", self._kernel_options()),
         ]

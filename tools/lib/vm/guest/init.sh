@@ -7,7 +7,8 @@
 /bin/busybox --install -s
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/tmp
 . /vm/settings
-: "${mode:?}" "${arch:?}" "${ports:?}" "${user:?}" "${rows:?}" "${columns:?}"
+: "${mode:?}" "${arch:?}" "${ports:?}" "${user:?}" "${cpus:?}"
+: "${rows:?}" "${columns:?}"
 
 # Ends the machine. By a reset, since not every kernel can switch it off; QEMU
 # was told not to start again.
@@ -32,6 +33,7 @@ chmod 1777 /tmp /dev/shm
 ln -sf /proc/self/fd /dev/fd
 ifconfig lo up
 echo "$arch" >/proc/sys/kernel/hostname
+[ "$(nproc)" -eq "$cpus" ] || cannot "use $cpus CPUs"
 
 echo root:x:0:0::/root:/bin/sh >/etc/passwd
 echo user:x:1000:1000::/home:/bin/sh >>/etc/passwd
