@@ -32,16 +32,21 @@ void leaveAccess(int Signal, siginfo_t *Info, void *) {
   siglongjmp(Back, Signal);
 }
 
+bool handleSignals() {
+  struct sigaction Action = {};
+  Action.sa_sigaction = leaveAccess;
+  Action.sa_flags = SA_SIGINFO;
+  return sigaction(SIGSEGV, &Action, nullptr) == 0 &&
+         sigaction(SIGBUS, &Action, nullptr) == 0;
+}
+
+// Before there are threads: a child of a fork would wait for ever for one that
+// was at it.
+const bool IsReady = handleSignals();
+
 template <typename F> int tryAccess(F Access) {
-  static const bool IsReady = [] {
-    struct sigaction Action = {};
-    Action.sa_sigaction = leaveAccess;
-    Action.sa_flags = SA_SIGINFO;
-    for (int Signal : {SIGSEGV, SIGBUS})
-      sigaction(Signal, &Action, nullptr);
-    return true;
-  }();
-  static_cast<void>(IsReady);
+  if (!IsReady)
+    giveUp("sigaction");
   const int Signal = sigsetjmp(Back, 1);
   if (Signal == 0) {
     IsTrying = 1;

@@ -177,8 +177,8 @@ private:
     if (R.oneIn(3))
       Offset = R.oneIn(2) ? R.below(1UL << 30) : R.next();
     Offset &= ~(pageSize() - 1);
-    mmap(To.Base, To.Bytes, Prot, Kind | MAP_FIXED | R.oneOf(More), file(),
-         static_cast<off_t>(Offset));
+    ignore(mmap(To.Base, To.Bytes, Prot, Kind | MAP_FIXED | R.oneOf(More),
+                file(), static_cast<off_t>(Offset)) == MAP_FAILED);
   }
 
   void touch() {
@@ -198,8 +198,9 @@ private:
     const Range At = choose();
     if (R.oneIn(2))
       munmap(At.Base, At.Bytes);
-    mmap(At.Base, At.Bytes, R.oneIn(2) ? PROT_NONE : ReadWrite,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    ignore(mmap(At.Base, At.Bytes, R.oneIn(2) ? PROT_NONE : ReadWrite,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+                0) == MAP_FAILED);
   }
 
   void advise() {
@@ -236,9 +237,10 @@ private:
         More)
       return;
     // The hole that it left.
-    mmap(At.Base, At.Bytes, PROT_NONE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1,
-         0);
+    ignore(
+        mmap(At.Base, At.Bytes, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE,
+             -1, 0) == MAP_FAILED);
   }
 
   void lock() {
@@ -254,7 +256,7 @@ private:
     case 2:
       mincore(At.Base, At.Bytes, Resident);
       break;
-    case 3:
+    default:
       msync(At.Base, At.Bytes, R.oneIn(2) ? MS_SYNC : MS_ASYNC | MS_INVALIDATE);
       break;
     }
@@ -299,7 +301,8 @@ private:
       keep(dup(Fd));
       break;
     case 7:
-      fcntl(Fd, F_SETFL, R.next());
+      // By now the number may be another thread's pipe, which must not block.
+      fcntl(Fd, F_SETFL, R.next() | O_NONBLOCK);
       break;
     case 8:
       fstat(Fd, &Status);
@@ -316,7 +319,7 @@ private:
     case 12:
       posix_fadvise(Fd, 0, Offset, static_cast<int>(R.below(8)));
       break;
-    case 13:
+    default:
       flock(Fd, LOCK_NB | static_cast<int>(R.below(3)));
       break;
     }
@@ -340,9 +343,10 @@ private:
       ignore(write(Device, Bytes, sizeof(Bytes)));
       break;
     case 2:
-      mmap(At.Base, At.Bytes, ReadWrite, MAP_PRIVATE | MAP_FIXED, Device, 0);
+      ignore(mmap(At.Base, At.Bytes, ReadWrite, MAP_PRIVATE | MAP_FIXED, Device,
+                  0) == MAP_FAILED);
       break;
-    case 3:
+    default:
       // Any command, but mostly of ours, and any address.
       ignore(ioctl(Device,
                    R.oneIn(2) ? REFPAGE_IOC_CREATE : 0xbc00 | R.below(256),
@@ -385,7 +389,7 @@ private:
       close(Ends[1]);
       break;
     }
-    case 5:
+    default:
       syscall(SYS_futex, At.Base, 1 /* FUTEX_WAKE */, 1, nullptr, nullptr, 0);
       break;
     }
@@ -442,7 +446,7 @@ private:
       syscall(SYS_mbind, At.Base, At.Bytes, 0 /* MPOL_DEFAULT */, nullptr, 0,
               R.below(8));
       break;
-    case 2:
+    default:
       syscall(SYS_remap_file_pages, At.Base, At.Bytes, 0, R.below(64), 0);
       break;
     }
@@ -458,8 +462,9 @@ private:
         closeFile();
         unmap();
       }
-      if (R.oneIn(4))
-        forkChild();
+      // A child of its own, which outlives it.
+      if (R.oneIn(4) && fork() == 0)
+        touch();
       _exit(0);
     }
     if (Child != -1)
@@ -582,6 +587,7 @@ int runHostileCalls(const Source &From, size_t Calls, uint64_t Seed,
     fprintf(stderr, "%s: %s\n", From.name(), Why.c_str());
     return 1;
   }
+  // Before there are threads, as all that is made once.
   contentsOf(From);
   // What the kernel keeps for later calls of the kind it takes now.
   if (ChecksMemory && !playAll(From, 4000, Seed + 1))

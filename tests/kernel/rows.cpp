@@ -19,7 +19,7 @@ const char *Row::getRemark(const Source &Of) const {
 }
 
 std::string Row::expectedOf(const Source &Of) const {
-  const std::string Cell = Expected[static_cast<size_t>(Of.way())];
+  std::string Cell = Expected[static_cast<size_t>(Of.way())];
   const size_t Bar = Cell.find('|');
   if (Bar == std::string::npos)
     return Cell;

@@ -126,7 +126,8 @@ Answer tagsAfterStore(const Source &From) {
     uint8_t *Page = Base + I * pageSize();
     *static_cast<volatile uint8_t *>(Page) = 1;
     expectTags(Page, "written page");
-    if (*Page != 1 || memcmp(Page + 1, contentsOf(From) + 1, pageSize() - 1))
+    if (*Page != 1 ||
+        memcmp(Page + 1, contentsOf(From) + 1, pageSize() - 1) != 0)
       return no("other bytes");
   }
   return yes();
