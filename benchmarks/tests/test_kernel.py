@@ -79,8 +79,8 @@ class Output(unittest.TestCase):
         self.assertEqual(got, [2.5])
 
     def test_of_two_cpus_it_is_time(self):
-        samples = read("T=all, timed", "anon", "iteration_ticks=2500")
-        got = value(samples, "T=all, timed", "anon", kernel_cases.TIME)
+        samples = read("1 MiB, all, timed", "anon", "iteration_ticks=2500")
+        got = value(samples, "1 MiB, all, timed", "anon", kernel_cases.TIME)
         self.assertEqual(got, [2.5])
 
     def test_what_is_no_number_is_not_read(self):
