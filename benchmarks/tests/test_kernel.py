@@ -108,6 +108,16 @@ class Output(unittest.TestCase):
         self.assertFalse(counts(""))
 
 
+class Loop(unittest.TestCase):
+    def test_tells_whether_two_cpus_were_free(self):
+        samples = Samples()
+        self.assertIsNone(kernel_run.loop_speedup(samples))
+        name = kernel_cases.LOOP.name
+        samples.add("writing, one", name, 1, {"mean_fault_ticks": 30})
+        samples.add("writing, 2 processes", name, 1, {"mean_fault_ticks": 20})
+        self.assertEqual(kernel_run.loop_speedup(samples), 1.5)
+
+
 class Tables(unittest.TestCase):
     def cells(self, title, text):
         """The rows of the table with that title, by their first cells."""

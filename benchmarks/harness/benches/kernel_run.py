@@ -8,13 +8,22 @@ import re
 import shlex
 import subprocess
 
-from .. import build
+from .. import build, stats
 from ..case import parse_assignments
 from ..context import ROOT
 from ..samples import Samples
 from ..schedule import order
 from ..variants import Variant
-from .kernel_cases import COUNTED, METHOD, METHODS, ONE_CPU, TIME, TWO_CPUS
+from .kernel_cases import (
+    COUNTED,
+    LOOP,
+    MEAN_FAULT_TIME,
+    METHOD,
+    METHODS,
+    ONE_CPU,
+    TIME,
+    TWO_CPUS,
+)
 
 _PROGRAM = "//benchmarks:kernel"
 _LIBRARY = "//allocator:libscudo_refpage.so"
@@ -139,6 +148,8 @@ def _make_kernel(choice, place):
     return _Kernel(choice, tuple(options), has_syscall=choice == version)
 
 
+_LEAST_LOOP_SPEEDUP = 1.8
+
 _MACHINES = {
     ONE_CPU: ("--clock", "instructions", "--cpus", "1"),
     TWO_CPUS: ("--cpus", "2"),
@@ -177,6 +188,17 @@ def _run_machine(context, kernel, name, cases, samples, progress):
     return done.stdout
 
 
+def loop_speedup(samples):
+    """How much more a loop without faults did on two CPUs than on one: 2 if they
+    were free. None if it was not measured."""
+
+    def ticks(count):
+        return samples.values(f"writing, {count}", LOOP.name, MEAN_FAULT_TIME)
+
+    one, two = ticks("one"), ticks("2 processes")
+    return stats.median(one) / stats.median(two) if one and two else None
+
+
 def measure(context, cases, progress):
     """(variants, samples, a line about the machine)"""
     kernel = _make_kernel(context.kernel, context.scratch)
@@ -189,6 +211,12 @@ def measure(context, cases, progress):
     )
     for (case, name), message in samples.failures.items():
         progress.note(f"{case}, {name} FAILED: {message}")
+    speedup = loop_speedup(samples)
+    if speedup is not None and speedup < _LEAST_LOOP_SPEEDUP:
+        progress.note(
+            "the machine was too busy for what two CPUs do: two loops did"
+            f" {speedup:.2f} times as much as one"
+        )
     release = re.search(r"^machine: (\S+)", output, re.M)
     machine = (
         "An x86-64 machine emulated by QEMU, Linux"
