@@ -189,8 +189,8 @@ def _run_machine(context, kernel, name, cases, samples, progress):
 
 
 def loop_speedup(samples):
-    """How much more a loop without faults did on two CPUs than on one: 2 if they
-    were free. None if it was not measured."""
+    """How much more a loop without faults did on two CPUs than on one: 2 if
+    they were free. None if it was not measured."""
 
     def ticks(count):
         return samples.values(f"writing, {count}", LOOP.name, MEAN_FAULT_TIME)
