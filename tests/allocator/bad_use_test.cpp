@@ -6,7 +6,6 @@
 
 #include "tests/allocator/heap.h"
 
-#include "allocator/large_block.h"
 #include "platform/memory_tag.h"
 
 #include <new>
@@ -149,22 +148,6 @@ TEST_F(BadUseDeathTest, DeleteOfTheWrongSize) {
         operator delete(Ptr, CachedSize + 16);
       },
       "Scudo ERROR: invalid sized delete when deallocating address 0x");
-}
-
-TEST_F(BadUseDeathTest, LinksOfTheBlockListAreChecked) {
-  // Prev and Next, first in the header below the chunk header, lead to what is
-  // no link.
-  void *const Links[2] = {Cached, Cached};
-  memset(Cached, 0, 16);
-  EXPECT_DEATH(
-      {
-        {
-          refpage::ScopedUncheckedAccess Unchecked;
-          memcpy(Protected - 16 - refpage::LargeHeaderSize, Links, 16);
-        }
-        free(Protected);
-      },
-      "Scudo ERROR: CHECK failed");
 }
 
 // What programs do with blocks and may: stacks with guard pages of their own.
