@@ -32,6 +32,10 @@ constexpr Spelling<Variant> Variants[] = {{"anon", Variant::Anon},
                                           {"refpage", Variant::Refpage}};
 constexpr Spelling<BackendRequest> Requests[] = {
     {"auto", BackendRequest::Auto},
+    {"syscall", BackendRequest::Syscall},
+    {"device", BackendRequest::Device},
+    {"device_unaccounted", BackendRequest::DeviceUnaccounted},
+    {"device_fresh", BackendRequest::DeviceFresh},
     {"memfd", BackendRequest::Memfd},
     {"memset", BackendRequest::Memset}};
 constexpr Spelling<TagRequest> TagRequests[] = {{"auto", TagRequest::Auto},

@@ -69,6 +69,14 @@ void appendBackendStats(const Options &Asked, const BackendStats &Stats,
     appendBytes(Str, Stats.ReusedBytes[I]);
     Str->append("\n");
   }
+  for (const auto &Way : Stats.Makers) {
+    if (!Way.Maker || !Way.Error || Way.Maker->Kind == Backend::MemfdWindow)
+      continue;
+    const char *Why =
+        Way.Maker->Explain ? Way.Maker->Explain(Way.Error) : nullptr;
+    Str->append("refpage:   not by %s: %s\n", getBackendName(Way.Maker->Kind),
+                Why ? Why : strerror(Way.Error));
+  }
   Str->append("refpage:   filled ");
   appendBytes(Str, Stats.FilledBytes);
   Str->append("; never filled ");

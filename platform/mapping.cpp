@@ -3,8 +3,8 @@
 #include "platform/mapping.h"
 
 #include "platform/memory_tag.h"
-#include "platform/parked_fd.h"
 #include "platform/scoped_errno.h"
+#include "platform/sysfs.h"
 
 #include <errno.h>
 #include <string.h>
@@ -199,18 +199,11 @@ void adviseHugePages(uptr Base, uptr Size) {
 }
 
 bool allowsHugePages() {
-  ScopedErrno KeepErrno;
-  KeptFile Enabled;
-  if (openParked("/sys/kernel/mm/transparent_hugepage/enabled", &Enabled) != 0)
-    return false;
   char Text[64];
-  const ssize_t Length = read(Enabled.Fd, Text, sizeof(Text) - 1);
-  giveUp(&Enabled);
-  if (Length <= 0)
-    return false;
-  Text[Length] = '\0';
   // The choice that is in force is in brackets.
-  return !strstr(Text, "[never]");
+  return readSysfs("/sys/kernel/mm/transparent_hugepage/enabled", Text,
+                   sizeof(Text)) == 0 &&
+         !strstr(Text, "[never]");
 }
 
 } // namespace refpage

@@ -75,7 +75,7 @@ void closeIfSame(int Fd, const FileIdentity &Identity) {
 
 int openParked(const char *Path, KeptFile *File) {
   ScopedErrno KeepErrno;
-  const int Fd = open(Path, O_RDONLY | O_CLOEXEC);
+  const int Fd = open(Path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (Fd == -1)
     return errno;
   const int Error = parkFd(Fd, &File->Fd, &File->Identity);

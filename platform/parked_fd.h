@@ -38,7 +38,8 @@ struct KeptFile {
 // which programs write to unseen.
 int parkFd(int Fd, int *ParkedFd, FileIdentity *Identity);
 
-// Opens a file for reading and parks it. Returns 0 or an errno.
+// Opens a file for reading and parks it; what it finds in its place, a pipe or
+// a terminal, is neither waited for nor taken over. Returns 0 or an errno.
 int openParked(const char *Path, KeptFile *File);
 
 // Like parkFd(), but leaves Fd open.

@@ -43,7 +43,7 @@ ProcessName getProcessName() {
 bool hasSeccompFilter() {
   ScopedErrno KeepErrno;
   KeptFile Status;
-  if (openParked("/proc/self/status", &Status) != 0)
+  if (openParked("/proc/thread-self/status", &Status) != 0)
     return true;
   // The file has some 1500 bytes. It is read in parts, for threads with small
   // stacks; the end of each is kept, in case the line begins in it.

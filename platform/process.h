@@ -28,8 +28,8 @@ struct ProcessName {
 };
 ProcessName getProcessName();
 
-// Whether system calls are filtered (seccomp(2)); true if that cannot be found
-// out.
+// Whether the calling thread's system calls are filtered (seccomp(2)); true if
+// that cannot be found out.
 bool hasSeccompFilter();
 
 // Writes all of Text to Fd; gives up on an error.

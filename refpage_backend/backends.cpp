@@ -37,7 +37,7 @@ u32 index(Reason Why) { return static_cast<u32>(Why); }
 
 void Backends::init(BackendRequest NewRequest, uptr MaxWindowSize) {
   Request = NewRequest;
-  Sources.init(MaxWindowSize);
+  Sources.init(Request, MaxWindowSize);
 }
 
 void Backends::noteReason(Reason Why, int Error) {
@@ -66,19 +66,18 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
   int Error = 0;
   bool IsReserved = true;
   *B = Backing();
-  B->Kind = First.Kind;
   B->Holds = Holds;
 
   int WindowError = 0;
-  if (First.Kind == Backend::Zero) {
+  if (First.How == Method::Zero) {
     Error = commitReserved(Base, Size);
   } else {
-    if (First.Kind == Backend::MemfdWindow) {
+    if (First.How == Method::View) {
       WindowError = commitWindow(Base, Size, Holds, Front, B, &Why);
       // Only a range that nothing was mapped over is still a reservation.
       IsReserved = Why == Reason::NoWindow || Why == Reason::MappingBudget;
     }
-    if (isFilled(First.Kind) || WindowError)
+    if (First.How == Method::Fill || WindowError)
       Error = commitFilled(Base, Size, Holds, IsReserved,
                            Why == Reason::DenseUse, B);
   }
@@ -102,8 +101,8 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
 }
 
 Choice Backends::select(uptr Size, const Contents &Holds, uptr Front) const {
-  return selectBackend({Size, Holds, Front, atomic_load_relaxed(&ExtraMappings),
-                        Request, Holds.Tag && getTagSupport().Files});
+  return selectMethod({Size, Holds, Front, atomic_load_relaxed(&ExtraMappings),
+                       Request, Holds.Tag && getTagSupport().Files});
 }
 
 int Backends::commitWindow(uptr Base, uptr Size, const Contents &Holds,
@@ -215,7 +214,7 @@ bool Backends::canHold(const Backing &B, uptr Size, const Contents &Wanted,
   // filled gets its new tag where it is.
   if (Wanted.Tag || B.Holds.Tag)
     return Wanted.Tag && B.Holds.Tag &&
-           (isFilled(select(Size, Wanted, ExpectedFront).Kind)
+           (select(Size, Wanted, ExpectedFront).How == Method::Fill
                 ? !B.hasWindow()
                 : B.hasWindow() &&
                       B.FilledBytes <= ExpectedFront + LittleInVain);
@@ -225,7 +224,8 @@ bool Backends::canHold(const Backing &B, uptr Size, const Contents &Wanted,
   // Anonymous memory holds anything, if filling it is what would be done for
   // such a block anyway.
   if (!B.hasWindow() &&
-      (Wanted.isZero() || isFilled(select(Size, Wanted, ExpectedFront).Kind)))
+      (Wanted.isZero() ||
+       select(Size, Wanted, ExpectedFront).How == Method::Fill))
     return true;
   return B.Holds == Wanted && B.FilledBytes <= ExpectedFront + LittleInVain;
 }
@@ -375,6 +375,9 @@ void Backends::getStats(BackendStats *Stats) {
   Stats->NeverFilledBytes = atomic_load_relaxed(&NeverFilledBytes);
   Stats->ExtraMappings = atomic_load_relaxed(&ExtraMappings);
   Sources.getStats(&Stats->Windows);
+  const WindowMakers &Makers = Sources.getMakers();
+  for (u32 I = 0; I != WindowMakers::Most; I++)
+    Stats->Makers[I] = {Makers.List[I], atomic_load_relaxed(&Makers.Errors[I])};
 }
 
 } // namespace refpage

@@ -18,7 +18,11 @@ namespace refpage {
   /* The same for contents with a memory tag: tagged and filled. */            \
   REFPAGE_BACKEND(TagStore, "tag_store")                                       \
   /* Private views of a sealed memory file. */                                 \
-  REFPAGE_BACKEND(MemfdWindow, "memfd_window")
+  REFPAGE_BACKEND(MemfdWindow, "memfd_window")                                 \
+  /* The same of a file that the module's device made. */                      \
+  REFPAGE_BACKEND(Device, "device")                                            \
+  /* The same of one that the kernel's own system call made. */                \
+  REFPAGE_BACKEND(Syscall, "syscall")
 
 enum class Backend : u8 {
 #define REFPAGE_BACKEND(Name, Text) Name,

@@ -41,6 +41,6 @@ bool isMemfdIntact(const Window &W) {
 
 const WindowMaker MemfdWindowMaker = {Backend::MemfdWindow,
                                       /*AnyLength=*/false, makeMemfdWindow,
-                                      isMemfdIntact};
+                                      isMemfdIntact, /*Explain=*/nullptr};
 
 } // namespace refpage

@@ -2,17 +2,38 @@
 
 #include "refpage_backend/registry.h"
 
+#include "refpage_backend/kernel_window.h"
 #include "refpage_backend/memfd_window.h"
 
 #include "atomic_helpers.h"
 
 namespace refpage {
-namespace {
 
-// In the order they are tried.
-const WindowMaker *const Makers[] = {&MemfdWindowMaker};
-
-} // namespace
+void Registry::init(BackendRequest Request, uptr NewMaxWindowSize) {
+  MaxWindowSize = NewMaxWindowSize;
+  switch (Request) {
+  case BackendRequest::Auto:
+    Makers.add(&SyscallWindowMaker);
+    Makers.add(&DeviceWindowMaker);
+    break;
+  case BackendRequest::Syscall:
+    Makers.add(&RequestedSyscallWindowMaker);
+    break;
+  case BackendRequest::Device:
+    Makers.add(&RequestedDeviceWindowMaker);
+    break;
+  case BackendRequest::DeviceUnaccounted:
+    Makers.add(&UnaccountedDeviceWindowMaker);
+    break;
+  case BackendRequest::DeviceFresh:
+    Makers.add(&FreshDeviceWindowMaker);
+    break;
+  case BackendRequest::Memfd:
+  case BackendRequest::Memset:
+    break;
+  }
+  Makers.add(&MemfdWindowMaker);
+}
 
 Source *Registry::lookup(const Contents &Holds, u8 *Index) {
   const u32 N = scudo::atomic_load(&Count, scudo::memory_order_acquire);
@@ -34,7 +55,7 @@ Source *Registry::find(const Contents &Holds, u8 *Index) {
   const u32 N = scudo::atomic_load_relaxed(&Count);
   if (N == MaxSources)
     return nullptr;
-  Sources[N].init(Holds, Makers, ARRAY_SIZE(Makers), MaxWindowSize);
+  Sources[N].init(Holds, &Makers, MaxWindowSize);
   scudo::atomic_store(&Count, N + 1, scudo::memory_order_release);
   *Index = static_cast<u8>(N);
   return &Sources[N];

@@ -5,6 +5,7 @@
 #ifndef REFPAGE_BACKEND_REGISTRY_H_
 #define REFPAGE_BACKEND_REGISTRY_H_
 
+#include "refpage_backend/selector.h"
 #include "refpage_backend/source.h"
 
 namespace refpage {
@@ -15,7 +16,7 @@ public:
   constexpr Registry() = default;
 
   // Called once, before any other function.
-  void init(uptr NewMaxWindowSize) { MaxWindowSize = NewMaxWindowSize; }
+  void init(BackendRequest Request, uptr NewMaxWindowSize);
 
   // The source for the contents, made when first asked for; nullptr when there
   // are too many. *Index finds it again.
@@ -28,6 +29,7 @@ public:
 
   // Adds up the counts of all sources.
   void getStats(SourceStats *Sum);
+  const WindowMakers &getMakers() const { return Makers; }
 
   // Around fork().
   void disable() NO_THREAD_SAFETY_ANALYSIS;
@@ -42,6 +44,7 @@ private:
 
   Source *lookup(const Contents &Holds, u8 *Index);
 
+  WindowMakers Makers;
   uptr MaxWindowSize = 0;
   scudo::HybridMutex Mutex; // Held to add a source.
   // Sources below the count do not change any more.

@@ -128,7 +128,7 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
     return ENOTSUP;
   const uptr Front = Request == BackendRequest::Auto ? ExpectedFront : 0;
   const Choice First = select(Size + Added, Wanted, Front);
-  const uptr Filled = isFilled(First.Kind)
+  const uptr Filled = First.How == Method::Fill
                           ? Added
                           : scudo::Min(Front > Size ? Front - Size : 0, Added);
   Backing New = *B;

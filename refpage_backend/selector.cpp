@@ -28,23 +28,22 @@ bool isFallback(Reason Why) {
          Why == Reason::MapFailed || Why == Reason::WindowLost;
 }
 
-Choice selectBackend(const BlockRequest &Block) {
+Choice selectMethod(const BlockRequest &Block) {
   if (Block.Holds.isZero())
-    return {Backend::Zero, Reason::ZeroContents};
-  const Backend Filling = getFillingBackend(Block.Holds);
+    return {Method::Zero, Reason::ZeroContents};
   if (Block.Request == BackendRequest::Memset)
-    return {Filling, Reason::Requested};
+    return {Method::Fill, Reason::Requested};
   if (Block.Holds.Tag && !Block.CanTagWindows)
-    return {Filling, Reason::NoTagsInFiles};
+    return {Method::Fill, Reason::NoTagsInFiles};
   if (Block.WindowMappings >= MaxWindowMappings)
-    return {Filling, Reason::MappingBudget};
-  if (Block.Request == BackendRequest::Memfd)
-    return {Backend::MemfdWindow, Reason::Requested};
+    return {Method::Fill, Reason::MappingBudget};
+  if (Block.Request != BackendRequest::Auto)
+    return {Method::View, Reason::Requested};
   if (Block.Size < MinWindowBlock)
-    return {Filling, Reason::SmallBlock};
+    return {Method::Fill, Reason::SmallBlock};
   if (Block.ExpectedFront >= Block.Size)
-    return {Filling, Reason::DenseUse};
-  return {Backend::MemfdWindow, Reason::SparseUse};
+    return {Method::Fill, Reason::DenseUse};
+  return {Method::View, Reason::SparseUse};
 }
 
 } // namespace refpage

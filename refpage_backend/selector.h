@@ -10,7 +10,15 @@
 namespace refpage {
 
 // What the user asked for.
-enum class BackendRequest : u8 { Auto, Memfd, Memset };
+enum class BackendRequest : u8 {
+  Auto,
+  Syscall,
+  Device,
+  DeviceUnaccounted,
+  DeviceFresh,
+  Memfd,
+  Memset,
+};
 
 // REFPAGE_REASON(Name, Text): Text completes "memset, because ...".
 #define REFPAGE_REASONS(REFPAGE_REASON)                                        \
@@ -41,8 +49,13 @@ const char *getReasonText(Reason Why);
 // Whether the reason is that something did not work.
 bool isFallback(Reason Why);
 
+// How a block is to be made. Which backend that means shows when it is tried:
+// contents fill by memset or tag_store, windows are of whichever kind can be
+// had.
+enum class Method : u8 { Zero, Fill, View };
+
 struct Choice {
-  Backend Kind;
+  Method How;
   Reason Why;
 };
 
@@ -56,9 +69,8 @@ struct BlockRequest {
   bool CanTagWindows; // Asked only if Holds has a tag.
 };
 
-// The backend to try first. Does not look whether it works: that shows when it
-// is tried.
-Choice selectBackend(const BlockRequest &Block);
+// What to try first. Does not look whether it works.
+Choice selectMethod(const BlockRequest &Block);
 
 // Below this size a memset costs less than mapping a window and copying the
 // pages that get written: a mapping takes 3.4 us, a written page of a window

@@ -15,11 +15,10 @@ bool isPermanent(int Error) { return Error == ENOSYS || Error == ENOTSUP; }
 
 } // namespace
 
-void Source::init(const Contents &NewHolds, const WindowMaker *const *NewMakers,
-                  u32 NewNumMakers, uptr NewMaxWindowSize) {
+void Source::init(const Contents &NewHolds, WindowMakers *NewMakers,
+                  uptr NewMaxWindowSize) {
   Holds = NewHolds;
   Makers = NewMakers;
-  NumMakers = NewNumMakers;
   MaxWindowSize = NewMaxWindowSize;
 }
 
@@ -132,9 +131,14 @@ KeptFile Source::tidy(u32 Index) {
 void Source::makeWindow(uptr Size) {
   Window New;
   int Error = ENOSYS;
-  for (u32 I = 0; I != NumMakers && Error; I++) {
-    Error = Makers[I]->Make(Holds, Size, &New);
-    New.Maker = Makers[I];
+  for (u32 I = 0; I != Makers->Count && Error; I++) {
+    Error = scudo::atomic_load_relaxed(&Makers->Errors[I]);
+    if (isGone(Error))
+      continue;
+    New = Window();
+    New.Maker = Makers->List[I];
+    Error = New.Maker->Make(Holds, Size, &New);
+    scudo::atomic_store_relaxed(&Makers->Errors[I], Error);
   }
 
   KeptFile Unused;

@@ -32,10 +32,9 @@ class Source {
 public:
   constexpr Source() = default;
 
-  // Called once, before any other function. Makers are tried in order; they
-  // must outlive the source.
-  void init(const Contents &NewHolds, const WindowMaker *const *NewMakers,
-            u32 NewNumMakers, uptr NewMaxWindowSize);
+  // Called once, before any other function. The makers must outlive the source.
+  void init(const Contents &NewHolds, WindowMakers *NewMakers,
+            uptr NewMaxWindowSize);
 
   const Contents &getContents() const { return Holds; }
 
@@ -100,8 +99,7 @@ private:
   uptr sumOwnMemory() REQUIRES(Mutex);
 
   Contents Holds;
-  const WindowMaker *const *Makers = nullptr;
-  u32 NumMakers = 0;
+  WindowMakers *Makers = nullptr;
   uptr MaxWindowSize = 0;
 
   // Held while a window is made, so that one thread makes it and others do not

@@ -28,6 +28,12 @@ struct BackendStats {
   // Mappings that blocks of windows take now beyond one a block.
   uptr ExtraMappings;
   SourceStats Windows;
+  // The ways to get windows, in the order they are tried, and how the last try
+  // of each ended: 0 (well, or there was none) or an errno.
+  struct {
+    const WindowMaker *Maker;
+    int Error;
+  } Makers[WindowMakers::Most];
 
   bool anyBlocks() const {
     for (uptr Made : Blocks)

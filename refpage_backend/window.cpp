@@ -7,13 +7,30 @@
 #include <errno.h>
 
 namespace refpage {
+namespace {
+
+// To a file of the kernel's own memory may have tags only once its mmap() has
+// said so, which comes after the question whether it may (EINVAL).
+int mapPart(const Window &W, uptr Offset, uptr Base, uptr Size) {
+  const bool TagsLater = W.Maker->AnyLength && W.Tags == MemoryTags::Allowed;
+  const int Error = mapFileOver(W.File.Fd, Offset, Base, Size,
+                                TagsLater ? MemoryTags::None : W.Tags);
+  return TagsLater && !Error ? commitReserved(Base, Size, W.Tags) : Error;
+}
+
+} // namespace
+
+bool isGone(int Error) {
+  return Error == ENOSYS || Error == ENOENT || Error == EBADMSG ||
+         Error == ECANCELED;
+}
 
 int mapWindow(const Window &W, uptr Offset, uptr Base, uptr Size, bool *Lost) {
   *Lost = false;
   int Error = 0;
   for (uptr Length; Size && !Error; Base += Length, Size -= Length) {
     Length = scudo::Min(W.Size - Offset, Size);
-    Error = mapFileOver(W.File.Fd, Offset, Base, Length, W.Tags);
+    Error = mapPart(W, Offset, Base, Length);
     if (Error)
       reserveHole(Base, Length);
     Offset = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A window: a file of reference pages, mapped privately as often as a block
-// needs.
+// needs: once, if the kernel made it, since such a file has no end.
 
 #ifndef REFPAGE_BACKEND_WINDOW_H_
 #define REFPAGE_BACKEND_WINDOW_H_
@@ -9,6 +9,8 @@
 #include "platform/mapping.h"
 #include "platform/parked_fd.h"
 #include "refpage_backend/backing.h"
+
+#include "atomic_helpers.h"
 
 namespace refpage {
 
@@ -31,10 +33,31 @@ struct WindowMaker {
   // pages): then there is no use for windows of several sizes.
   bool AnyLength;
   // Makes a window of at least Size bytes that nothing can change any more,
-  // with a parked descriptor. Returns 0 or an errno.
+  // with a parked descriptor: fills in *New, which has its Maker already.
+  // Returns 0 or an errno; those after which it is not tried again in the life
+  // of the process are in isGone().
   int (*Make)(const Contents &Holds, uptr Size, Window *New);
   // Whether W.File still is the file that Make() left there.
   bool (*IsIntact)(const Window &W);
+  // What the error means, for the statistics, where that is more than errno's
+  // text; nullptr where it is not. May be null.
+  const char *(*Explain)(int Error);
+};
+
+// Errors of Make() that stay: the kernel lacks it (ENOSYS, ENOENT), has
+// something else in its place (EBADMSG), or it must not be tried (ECANCELED).
+bool isGone(int Error);
+
+// The ways that a process has, in the order they are tried.
+struct WindowMakers {
+  static constexpr u32 Most = 3;
+  const WindowMaker *List[Most] = {};
+  u32 Count = 0;
+  // How the last try of each ended: 0 or an errno. Atomic; shared by all
+  // sources.
+  scudo::atomic_s32 Errors[Most] = {};
+
+  void add(const WindowMaker *Maker) { List[Count++] = Maker; }
 };
 
 // Views W all over [Base, Base + Size), which the caller owns: first from

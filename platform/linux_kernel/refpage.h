@@ -5,8 +5,11 @@
  * A reference-page file has no contents of its own length: every page of every
  * mapping of it, at whatever offset and however long, reads as the contents
  * given when it was made. It can be mapped privately only; the first store to a
- * page copies it. Its link in /proc/self/fd reads "anon_inode:[refpage]", and
- * it is close-on-exec.
+ * page copies it. Its link in /proc/self/fd reads "anon_inode:[refpage]", it is
+ * close-on-exec, and it has an inode of its own: fstat()'s st_dev and st_ino
+ * tell it from every other file that is open. Mappings can be moved and
+ * lengthened (mremap), and neighbours with offsets that go on are one mapping
+ * where the pages are the ordinary ones.
  *
  * There are two ways to get one, with the same arguments:
  *
@@ -26,7 +29,8 @@
  *   EDQUOT  the user has as many reference-page files as one may (the device)
  *
  * content is copied at the call. On arm64 its memory tags are, too, when it is
- * in memory with tags (PROT_MTE) and size is at least 16.
+ * in memory with tags (PROT_MTE), the pointer has its tag, and size is at least
+ * 16. A view gets PROT_MTE by mprotect(), not by mmap().
  */
 #ifndef _UAPI_LINUX_REFPAGE_H
 #define _UAPI_LINUX_REFPAGE_H

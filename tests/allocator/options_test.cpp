@@ -60,6 +60,17 @@ TEST(OptionsTest, PairsArePartedByColons) {
   EXPECT_TRUE(Result.stats);
 }
 
+TEST(OptionsTest, BackendsHaveNames) {
+  EXPECT_EQ(parse("backend=auto").backend, BackendRequest::Auto);
+  EXPECT_EQ(parse("backend=syscall").backend, BackendRequest::Syscall);
+  EXPECT_EQ(parse("backend=device").backend, BackendRequest::Device);
+  EXPECT_EQ(parse("backend=device_unaccounted").backend,
+            BackendRequest::DeviceUnaccounted);
+  EXPECT_EQ(parse("backend=device_fresh").backend, BackendRequest::DeviceFresh);
+  EXPECT_EQ(parse("backend=memset").backend, BackendRequest::Memset);
+  EXPECT_TRUE(Complaints.empty());
+}
+
 TEST(OptionsTest, EmptyPairsAreNothing) {
   EXPECT_TRUE(parse("::stats=1:").stats);
   EXPECT_TRUE(Complaints.empty());
@@ -130,7 +141,7 @@ TEST(OptionsTest, MalformedWords) {
   expectRefused("variant=", "bad value ''");
   expectRefused("variant=Refpage", "bad value 'Refpage'");
   expectRefused("variant=refpages", "bad value 'refpages'");
-  expectRefused("backend=syscall", "bad value 'syscall'");
+  expectRefused("backend=windows", "bad value 'windows'");
   expectRefused("stats=yes", "bad value 'yes'");
   expectRefused("stats=2", "bad value '2'");
 }

@@ -56,6 +56,29 @@ TEST(StatsTextTest, NamesBackendsThatServedAndNoOthers) {
   EXPECT_EQ(Text.find("memset:"), std::string::npos);
 }
 
+int makeNothing(const Contents &, uptr, Window *) { return ENOSYS; }
+bool isNeverIntact(const Window &) { return false; }
+const char *explainNothing(int Error) {
+  return Error == ENOENT ? "it is not there" : nullptr;
+}
+
+TEST(StatsTextTest, SaysWhyTheKernelsOwnPagesWereNotUsed) {
+  const WindowMaker Syscall = {Backend::Syscall, true, makeNothing,
+                               isNeverIntact, explainNothing};
+  const WindowMaker Device = {Backend::Device, true, makeNothing, isNeverIntact,
+                              nullptr};
+  BackendStats Stats = {};
+  Stats.Makers[0] = {&Syscall, ENOENT};
+  Stats.Makers[1] = {&Device, EDQUOT};
+  std::string Text = textOf(Stats);
+  expectLine(Text, "not by syscall: it is not there");
+  expectLine(Text, "not by device: Disk quota exceeded");
+  Stats.Makers[0].Error = 0;
+  Stats.Makers[1].Error = 0;
+  Text = textOf(Stats);
+  EXPECT_EQ(Text.find("not by"), std::string::npos) << Text;
+}
+
 TEST(StatsTextTest, ShowsWhatWasNeverFilled) {
   BackendStats Stats = {};
   Stats.FilledBytes = 1536;

@@ -2,6 +2,7 @@
 
 #include "refpage_backend/backends.h"
 
+#include "platform/kernel_refpage.h"
 #include "platform/mapping.h"
 #include "platform/memory_tag.h"
 #include "tests/support/memory.h"
@@ -63,7 +64,7 @@ protected:
 
 TEST_F(BackendsTest, AWindowBlockHoldsThePattern) {
   make(BackendRequest::Auto, Pattern);
-  EXPECT_EQ(B.Kind, Backend::MemfdWindow);
+  EXPECT_TRUE(B.hasWindow());
   expectContents(Pattern);
 }
 
@@ -87,7 +88,7 @@ TEST_F(BackendsTest, ZerosAreAnonymousMemory) {
 
 TEST_F(BackendsTest, AnExpectedFrontIsAnonymousMemoryWithThePattern) {
   make(BackendRequest::Auto, Pattern, MiB);
-  EXPECT_EQ(B.Kind, Backend::MemfdWindow);
+  EXPECT_TRUE(B.hasWindow());
   EXPECT_EQ(B.FilledBytes, MiB);
   expectContents(Pattern);
 }
@@ -126,6 +127,46 @@ INSTANTIATE_TEST_SUITE_P(
                                      BackendRequest::Memset,
                                      BackendRequest::Memfd),
                      testing::Values(uptr(0), MiB, 4 * MiB), testing::Bool()));
+
+// The kernel's own pages, where it has them; windows of memory files elsewhere.
+TEST_F(BackendsTest, WhatAKernelLacksIsReplaced) {
+  for (BackendRequest Request :
+       {BackendRequest::Syscall, BackendRequest::Device,
+        BackendRequest::DeviceUnaccounted, BackendRequest::DeviceFresh}) {
+    make(Request, Pattern, Size);
+    EXPECT_TRUE(B.hasWindow());
+    expectContents(Pattern);
+    const BackendStats Stats = stats();
+    EXPECT_EQ(Stats.Reasons[index(Reason::Requested)], 1U);
+    EXPECT_NE(Stats.Makers[0].Error == 0, B.Kind == Backend::MemfdWindow);
+    TearDown();
+    Subject = nullptr;
+    B = Backing();
+  }
+}
+
+TEST_F(BackendsTest, BlocksOfTheKernelsPagesAreOneMapping) {
+  if (access(REFPAGE_DEVICE_PATH, F_OK) != 0 &&
+      access(REFPAGE_SYSCALL_NR_PATH, F_OK) != 0)
+    GTEST_SKIP() << "this kernel has no reference pages";
+  make(BackendRequest::Auto, Pattern);
+  EXPECT_TRUE(B.Kind == Backend::Device || B.Kind == Backend::Syscall);
+  EXPECT_EQ(B.countExtraMappings(Size), 0U);
+  EXPECT_EQ(stats().ExtraMappings, 0U);
+  EXPECT_FALSE(Subject->isOutgrown(B, Size, 0, 1024));
+  // What an added part views goes on where the block ended.
+  uptr Longer;
+  Backing LongerBacking;
+  ASSERT_EQ(reserveMemory(2 * Size, &Longer), 0);
+  ASSERT_EQ(Subject->commit(Longer, Size, Pattern, 0, &LongerBacking), 0);
+  ASSERT_EQ(Subject->extend(Longer, Size, Size, Pattern, 0, &LongerBacking), 0);
+  EXPECT_EQ(LongerBacking.countExtraMappings(2 * Size), 0U);
+  EXPECT_EQ(findNotPattern(reinterpret_cast<void *>(Longer), 0, 2 * Size,
+                           Pattern.Pattern),
+            -1);
+  Subject->forget(2 * Size, LongerBacking);
+  unmapMemory(Longer, 2 * Size);
+}
 
 // All of what was filled has to be looked at when it is reused: in vain where
 // it is not expected to be written.
@@ -188,7 +229,7 @@ TEST_F(BackendsTest, AReusedDescriptorIsNoticedAndItsFileNeverShown) {
   ASSERT_EQ(reserveMemory(Size, &Second), 0);
   Backing SecondBacking;
   ASSERT_EQ(Subject->commit(Second, Size, Pattern, 0, &SecondBacking), 0);
-  EXPECT_EQ(SecondBacking.Kind, Backend::MemfdWindow);
+  EXPECT_TRUE(SecondBacking.hasWindow());
   EXPECT_EQ(findNotPattern(reinterpret_cast<void *>(Second), 0, Size,
                            Pattern.Pattern),
             -1);
@@ -259,7 +300,7 @@ TEST_F(BackendsTest, FrontsDoNotUseUpTheMappings) {
     ASSERT_EQ(reserveMemory(Size, &Other), 0);
     ASSERT_EQ(Subject->commit(Other, Size, Pattern, Size - Page, &OtherBacking),
               0);
-    ASSERT_EQ(OtherBacking.Kind, Backend::MemfdWindow);
+    ASSERT_TRUE(OtherBacking.hasWindow());
     Subject->forget(Size, OtherBacking);
     unmapMemory(Other, Size);
   }
@@ -296,8 +337,8 @@ TEST_F(BackendsTest, WaitWhileDisabled) {
 TEST_F(BackendsTest, StatsNameTheBackendThatServed) {
   make(BackendRequest::Auto, Pattern);
   const BackendStats Stats = stats();
-  EXPECT_EQ(Stats.Blocks[index(Backend::MemfdWindow)], 1U);
-  EXPECT_EQ(Stats.Bytes[index(Backend::MemfdWindow)], Size);
+  EXPECT_EQ(Stats.Blocks[index(B.Kind)], 1U);
+  EXPECT_EQ(Stats.Bytes[index(B.Kind)], Size);
   EXPECT_EQ(Stats.Blocks[index(Backend::Memset)], 0U);
   EXPECT_EQ(Stats.NeverFilledBytes, Size);
   EXPECT_EQ(Stats.FilledBytes, 0U);
@@ -313,12 +354,12 @@ TEST_F(BackendsTest, StatsCountWhatWasFilled) {
   Stats = stats();
   // The front holds the pattern still: what holds it is not written again.
   EXPECT_EQ(Stats.FilledBytes, MiB + Page);
-  EXPECT_EQ(Stats.ReusedBlocks[index(Backend::MemfdWindow)], 1U);
-  EXPECT_EQ(Stats.ReusedBytes[index(Backend::MemfdWindow)], Size);
+  EXPECT_EQ(Stats.ReusedBlocks[index(B.Kind)], 1U);
+  EXPECT_EQ(Stats.ReusedBytes[index(B.Kind)], Size);
 }
 
 TEST_F(BackendsTest, StatsCountTheWindowsOwnMemory) {
-  make(BackendRequest::Auto, Pattern);
+  make(BackendRequest::Memfd, Pattern);
   uptr FileBytes = 0;
   for (int Fd : listWindowDescriptors())
     FileBytes += static_cast<uptr>(lseek(Fd, 0, SEEK_END));
@@ -341,7 +382,7 @@ TEST_F(BackendsTest, StatsNameTheBackendAfterAFallback) {
 
 TEST(MappingBudgetTest, WindowsStopAtTheirShareAndGetItBack) {
   Backends Subject;
-  Subject.init(BackendRequest::Auto, 64UL << 10);
+  Subject.init(BackendRequest::Memfd, 64UL << 10);
   // The whole share: 1 GiB in windows of 64 KiB.
   constexpr uptr Large = 1UL << 30;
   uptr LargeBase;
@@ -350,7 +391,7 @@ TEST(MappingBudgetTest, WindowsStopAtTheirShareAndGetItBack) {
   Backing B;
   ASSERT_EQ(reserveMemory(Large, &LargeBase), 0);
   ASSERT_EQ(Subject.commit(LargeBase, Large, Pattern, 0, &LargeBacking), 0);
-  ASSERT_EQ(LargeBacking.Kind, Backend::MemfdWindow);
+  ASSERT_TRUE(LargeBacking.hasWindow());
 
   ASSERT_EQ(reserveMemory(MiB, &Base), 0);
   ASSERT_EQ(Subject.commit(Base, MiB, Pattern, 0, &B), 0);
@@ -362,7 +403,7 @@ TEST(MappingBudgetTest, WindowsStopAtTheirShareAndGetItBack) {
   unmapMemory(LargeBase, Large);
   ASSERT_EQ(reserveMemory(MiB, &Base), 0);
   ASSERT_EQ(Subject.commit(Base, MiB, Pattern, 0, &B), 0);
-  EXPECT_EQ(B.Kind, Backend::MemfdWindow);
+  EXPECT_TRUE(B.hasWindow());
   Subject.forget(MiB, B);
   unmapMemory(Base, MiB);
   Subject.close();

@@ -11,77 +11,86 @@ namespace {
 constexpr Contents Pattern = {0xabababababababab, 0};
 constexpr uptr MiB = 1UL << 20;
 
-void expectChoice(const BlockRequest &Block, Backend Kind, Reason Why) {
-  const Choice C = selectBackend(Block);
-  EXPECT_EQ(C.Kind, Kind) << getBackendName(C.Kind);
+void expectChoice(const BlockRequest &Block, Method How, Reason Why) {
+  const Choice C = selectMethod(Block);
+  EXPECT_EQ(C.How, How);
   EXPECT_EQ(C.Why, Why) << getReasonText(C.Why);
 }
 
 TEST(SelectorTest, ZerosAreWhatTheKernelGives) {
-  expectChoice({MiB, {}, 0, 0, BackendRequest::Auto, true}, Backend::Zero,
+  expectChoice({MiB, {}, 0, 0, BackendRequest::Auto, true}, Method::Zero,
                Reason::ZeroContents);
-  expectChoice({MiB, {}, 0, 0, BackendRequest::Memset, true}, Backend::Zero,
+  expectChoice({MiB, {}, 0, 0, BackendRequest::Memset, true}, Method::Zero,
                Reason::ZeroContents);
 }
 
 TEST(SelectorTest, ATagMakesZerosAPattern) {
-  expectChoice({MiB, {0, 1}, 0, 0, BackendRequest::Auto, true},
-               Backend::MemfdWindow, Reason::SparseUse);
+  expectChoice({MiB, {0, 1}, 0, 0, BackendRequest::Auto, true}, Method::View,
+               Reason::SparseUse);
 }
 
 TEST(SelectorTest, WithoutTagsInFilesTagsAreStored) {
-  expectChoice({MiB, {0, 1}, 0, 0, BackendRequest::Auto, false},
-               Backend::TagStore, Reason::NoTagsInFiles);
-  expectChoice({MiB, {0, 1}, 0, 0, BackendRequest::Memfd, false},
-               Backend::TagStore, Reason::NoTagsInFiles);
+  expectChoice({MiB, {0, 1}, 0, 0, BackendRequest::Auto, false}, Method::Fill,
+               Reason::NoTagsInFiles);
+  expectChoice({MiB, {0, 1}, 0, 0, BackendRequest::Memfd, false}, Method::Fill,
+               Reason::NoTagsInFiles);
 }
 
 TEST(SelectorTest, WithoutATagItDoesNotMatterWhatFilesKeep) {
-  expectChoice({MiB, Pattern, 0, 0, BackendRequest::Auto, false},
-               Backend::MemfdWindow, Reason::SparseUse);
+  expectChoice({MiB, Pattern, 0, 0, BackendRequest::Auto, false}, Method::View,
+               Reason::SparseUse);
 }
 
 TEST(SelectorTest, WhatIsFilledWithATagIsTagged) {
-  expectChoice({MiB, {0, 1}, 0, 0, BackendRequest::Memset, true},
-               Backend::TagStore, Reason::Requested);
-  expectChoice({MiB, {0, 1}, MiB, 0, BackendRequest::Auto, true},
-               Backend::TagStore, Reason::DenseUse);
+  expectChoice({MiB, {0, 1}, 0, 0, BackendRequest::Memset, true}, Method::Fill,
+               Reason::Requested);
+  expectChoice({MiB, {0, 1}, MiB, 0, BackendRequest::Auto, true}, Method::Fill,
+               Reason::DenseUse);
 }
 
 TEST(SelectorTest, LargeBlocksGetWindows) {
   expectChoice({MinWindowBlock, Pattern, 0, 0, BackendRequest::Auto, true},
-               Backend::MemfdWindow, Reason::SparseUse);
+               Method::View, Reason::SparseUse);
 }
 
 TEST(SelectorTest, SmallBlocksAreFilled) {
   expectChoice(
       {MinWindowBlock - 4096, Pattern, 0, 0, BackendRequest::Auto, true},
-      Backend::Memset, Reason::SmallBlock);
+      Method::Fill, Reason::SmallBlock);
 }
 
 TEST(SelectorTest, BlocksThatGetWrittenWholeAreFilled) {
-  expectChoice({MiB, Pattern, MiB, 0, BackendRequest::Auto, true},
-               Backend::Memset, Reason::DenseUse);
+  expectChoice({MiB, Pattern, MiB, 0, BackendRequest::Auto, true}, Method::Fill,
+               Reason::DenseUse);
 }
 
 TEST(SelectorTest, AWrittenFrontAloneDoesNotDecide) {
   expectChoice({MiB, Pattern, MiB / 2, 0, BackendRequest::Auto, true},
-               Backend::MemfdWindow, Reason::SparseUse);
+               Method::View, Reason::SparseUse);
 }
 
 TEST(SelectorTest, TheUserDecides) {
-  expectChoice({4096, Pattern, 0, 0, BackendRequest::Memfd, true},
-               Backend::MemfdWindow, Reason::Requested);
-  expectChoice({MiB, Pattern, 0, 0, BackendRequest::Memset, true},
-               Backend::Memset, Reason::Requested);
+  expectChoice({4096, Pattern, 0, 0, BackendRequest::Memfd, true}, Method::View,
+               Reason::Requested);
+  expectChoice({MiB, Pattern, 0, 0, BackendRequest::Memset, true}, Method::Fill,
+               Reason::Requested);
+}
+
+TEST(SelectorTest, AKindOfWindowIsAskedForWithEveryName) {
+  for (BackendRequest Request :
+       {BackendRequest::Syscall, BackendRequest::Device,
+        BackendRequest::DeviceUnaccounted, BackendRequest::DeviceFresh,
+        BackendRequest::Memfd})
+    expectChoice({MiB, Pattern, MiB, 0, Request, true}, Method::View,
+                 Reason::Requested);
 }
 
 TEST(SelectorTest, WindowsLeaveMappingsToTheProgram) {
   expectChoice({MiB, Pattern, 0, MaxWindowMappings, BackendRequest::Auto, true},
-               Backend::Memset, Reason::MappingBudget);
+               Method::Fill, Reason::MappingBudget);
   expectChoice(
       {MiB, Pattern, 0, MaxWindowMappings, BackendRequest::Memfd, true},
-      Backend::Memset, Reason::MappingBudget);
+      Method::Fill, Reason::MappingBudget);
 }
 
 TEST(SelectorTest, OnlyFailuresAreFallbacks) {

@@ -31,14 +31,15 @@ int makeOrFail(const Contents &Holds, uptr Size, Window *New) {
   return MakeError ? MakeError : MemfdWindowMaker.Make(Holds, Size, New);
 }
 const WindowMaker FailingMaker = {Backend::MemfdWindow, false, makeOrFail,
-                                  MemfdWindowMaker.IsIntact};
+                                  MemfdWindowMaker.IsIntact, nullptr};
 
 class SourceTest : public testing::Test {
 protected:
   void SetUp() override {
     MakeError = 0;
     MakeCalls = 0;
-    Subject.init({Pattern, 0}, Makers, 1, 4 * MiB);
+    Makers.add(&FailingMaker);
+    Subject.init({Pattern, 0}, &Makers, 4 * MiB);
   }
   void TearDown() override {
     Subject.close();
@@ -58,7 +59,7 @@ protected:
     return W.Size;
   }
 
-  const WindowMaker *const Makers[1] = {&FailingMaker};
+  WindowMakers Makers;
   Source Subject;
 };
 
@@ -101,7 +102,7 @@ TEST_F(SourceTest, NoWindowIsLargerThanTheBlocks) {
 
 TEST_F(SourceTest, HugeBlocksGetFewMappings) {
   Source Other;
-  Other.init({Pattern, 0}, Makers, 1, 64 * MiB);
+  Other.init({Pattern, 0}, &Makers, 64 * MiB);
   Window W;
   u8 Index;
   ASSERT_EQ(Other.acquire(100UL << 30, &W, &Index), 0);
@@ -272,7 +273,7 @@ TEST_F(SourceTest, AnErrorThatARaceCanGiveIsTriedAgain) {
 TEST_F(SourceTest, WindowsTakeASixtyFourthOfTheLargestLiveDemand) {
   for (unsigned Seed = 1; Seed != 6; Seed++) {
     Source Other;
-    Other.init({Pattern, 0}, Makers, 1, 64 * MiB);
+    Other.init({Pattern, 0}, &Makers, 64 * MiB);
     std::mt19937 Random(Seed);
     struct User {
       u8 Index;
@@ -383,20 +384,87 @@ TEST_F(SourceTest, BlocksOfSmallWindowsAreOutgrown) {
 }
 
 TEST_F(SourceTest, TheNextMakerIsTriedWhenOneFails) {
-  const WindowMaker NeverMaker = {
-      Backend::MemfdWindow, false,
-      [](const Contents &, uptr, Window *) { return ENOSYS; },
-      MemfdWindowMaker.IsIntact};
-  const WindowMaker *const Two[] = {&NeverMaker, &MemfdWindowMaker};
+  WindowMakers Two;
+  Two.add(&FailingMaker);
+  Two.add(&MemfdWindowMaker);
   Source Other;
-  Other.init({Pattern, 0}, Two, 2, MiB);
+  Other.init({Pattern, 0}, &Two, MiB);
+  MakeError = EDQUOT;
   Window W;
   u8 Index;
   ASSERT_EQ(Other.acquire(MiB, &W, &Index), 0);
   EXPECT_EQ(W.Maker, &MemfdWindowMaker);
+  EXPECT_EQ(scudo::atomic_load_relaxed(&Two.Errors[0]), EDQUOT);
+  EXPECT_EQ(scudo::atomic_load_relaxed(&Two.Errors[1]), 0);
   Other.finishMapping(Index);
   Other.release(Index, MiB);
   Other.close();
+}
+
+// Nor does a source for other contents ask again.
+TEST_F(SourceTest, AMakerThatIsGoneIsTriedOnceInAProcess) {
+  for (int Error : {ENOENT, EBADMSG, ECANCELED, ENOSYS}) {
+    WindowMakers Two;
+    Two.add(&FailingMaker);
+    Two.add(&MemfdWindowMaker);
+    MakeError = Error;
+    MakeCalls = 0;
+    Source First;
+    Source Second;
+    First.init({Pattern, 0}, &Two, 4 * MiB);
+    Second.init({~Pattern, 0}, &Two, 4 * MiB);
+    First.noteResize(1L << 30);
+    for (Source *From : {&First, &Second}) {
+      for (int I = 0; I != 500; I++) {
+        Window W;
+        u8 Index;
+        ASSERT_EQ(From->acquire(4 * MiB, &W, &Index), 0);
+        EXPECT_EQ(W.Maker, &MemfdWindowMaker);
+        From->finishMapping(Index);
+        From->release(Index, 4 * MiB);
+      }
+      From->close();
+    }
+    EXPECT_EQ(MakeCalls, 1) << Error;
+  }
+}
+
+TEST_F(SourceTest, ABetterMakerIsTriedAgainWhenAWindowIsReplaced) {
+  WindowMakers Two;
+  Two.add(&FailingMaker);
+  Two.add(&MemfdWindowMaker);
+  MakeError = EDQUOT;
+  Subject.init({Pattern, 0}, &Two, 4 * MiB);
+  pretendThatMuchIsLive();
+  EXPECT_NE(use(4 * MiB), 0U);
+  EXPECT_EQ(MakeCalls, 1);
+  for (int I = 0; I != 2000; I++)
+    use(4 * MiB);
+  EXPECT_GE(MakeCalls, 2);
+}
+
+// One of any length serves blocks of all sizes.
+int makeEndless(const Contents &Holds, uptr Size, Window *New) {
+  MakeCalls++;
+  const int Error = MemfdWindowMaker.Make(Holds, Size, New);
+  New->Size = 1UL << 47;
+  return Error;
+}
+const WindowMaker EndlessMaker = {Backend::Device, true, makeEndless,
+                                  MemfdWindowMaker.IsIntact, nullptr};
+
+TEST_F(SourceTest, AWindowWithoutEndIsNeverReplaced) {
+  WindowMakers One;
+  One.add(&EndlessMaker);
+  Subject.init({Pattern, 0}, &One, 4 * MiB);
+  pretendThatMuchIsLive();
+  for (uptr Size = 64 * KiB; Size != 1UL << 45; Size *= 2)
+    for (int I = 0; I != 100; I++)
+      EXPECT_EQ(use(Size), 1UL << 47);
+  EXPECT_EQ(MakeCalls, 1);
+  EXPECT_FALSE(Subject.isOutgrown(1UL << 40, 1UL << 47, 1000));
+  // What views smaller ones is made anew.
+  EXPECT_TRUE(Subject.isOutgrown(4 * MiB, MiB, 1));
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 // The linker sends the calls of mmap() and mprotect() here (--wrap), so that
 // tags can be refused.
 
+#include "platform/kernel_refpage.h"
 #include "platform/mapping.h"
 #include "platform/memory_tag.h"
 #include "platform/tag_support.h"
@@ -147,9 +148,9 @@ protected:
       ASSERT_EQ(loadTag(B.Base + I), Holds.Tag) << "at " << I;
     EXPECT_EQ(findNotPattern(B.at(0), From, To, Holds.Pattern), -1);
   }
-  // What backs a sparse block here.
-  Backend sparseBackend() const {
-    return Support.Files ? Backend::MemfdWindow : Backend::TagStore;
+  // Whether what backs a sparse block here is what is expected.
+  bool isSparse(const Backing &B) const {
+    return Support.Files ? B.hasWindow() : B.Kind == Backend::TagStore;
   }
   BackendStats stats() {
     BackendStats Stats = {};
@@ -168,13 +169,13 @@ protected:
 
 TEST_F(TaggedTest, SparseBlocksHoldPatternAndTag) {
   const Block &B = make(Five);
-  EXPECT_EQ(B.Backed.Kind, sparseBackend());
+  EXPECT_TRUE(isSparse(B.Backed));
   expectContents(B, Five);
 }
 
 TEST_F(TaggedTest, ZerosWithATagAreNoKernelZeros) {
   const Block &B = make(ZeroFive);
-  EXPECT_EQ(B.Backed.Kind, sparseBackend());
+  EXPECT_TRUE(isSparse(B.Backed));
   expectContents(B, ZeroFive);
 }
 
@@ -207,7 +208,7 @@ TEST_F(TaggedTest, WhatIsAskedForIsTagStored) {
 
 TEST_F(TaggedTest, AFrontAndTheViewsBehindItHaveTheSameTag) {
   const Block &B = make(Five, MiB);
-  EXPECT_EQ(B.Backed.Kind, sparseBackend());
+  EXPECT_TRUE(isSparse(B.Backed));
   expectContents(B, Five);
 }
 
@@ -244,7 +245,7 @@ TEST_F(TaggedWindowTest, TakeNoMemoryUntilTheyAreWritten) {
   make(Five, 0, 64 * MiB);
   EXPECT_LT(getResidentBytes(), Resident + 3 * MiB);
   const BackendStats Stats = stats();
-  EXPECT_EQ(Stats.Blocks[index(Backend::MemfdWindow)], 2U);
+  EXPECT_EQ(Stats.Blocks[index(Blocks[0].Backed.Kind)], 2U);
   EXPECT_EQ(Stats.NeverFilledBytes, 64 * MiB + Size);
   EXPECT_EQ(Stats.FilledBytes, 0U);
 }
@@ -272,6 +273,7 @@ TEST_F(TaggedWindowTest, TagsStoredInABlockAreNoOthersTags) {
 }
 
 TEST_F(TaggedWindowTest, NothingStoresTagsInAWindow) {
+  init(BackendRequest::Memfd);
   const Block B = make(Five);
   const std::vector<int> Windows = listWindowDescriptors();
   ASSERT_EQ(Windows.size(), 1U);
@@ -315,8 +317,7 @@ TEST_F(TaggedWindowTest, ThereIsOneSourceForEachPatternAndTag) {
 TEST_F(TaggedWindowTest, AllTagsHaveRoomForPatternAndZeros) {
   for (u64 Holds : {Pattern, uint64_t(0)})
     for (u8 Tag = 1; Tag != NumTags; Tag++)
-      EXPECT_EQ(make({Holds, Tag}, 0, 256 * KiB).Backed.Kind,
-                Backend::MemfdWindow);
+      EXPECT_TRUE(make({Holds, Tag}, 0, 256 * KiB).Backed.hasWindow());
   for (u64 Other = 1; Other != 20; Other++)
     make({Other, 5}, 0, 256 * KiB);
   for (const Block &B : Blocks)
@@ -324,8 +325,15 @@ TEST_F(TaggedWindowTest, AllTagsHaveRoomForPatternAndZeros) {
   EXPECT_GT(stats().Reasons[index(Reason::NoWindow)], 0U);
 }
 
+TEST_F(TaggedWindowTest, AreTheKernelsOwnWhereItHasThem) {
+  const bool HasThem = access(REFPAGE_DEVICE_PATH, F_OK) == 0 ||
+                       access(REFPAGE_SYSCALL_NR_PATH, F_OK) == 0;
+  EXPECT_EQ(make(Five).Backed.Kind != Backend::MemfdWindow, HasThem);
+}
+
 // There may be a window of each size for each tag.
 TEST_F(TaggedWindowTest, AreSmall) {
+  init(BackendRequest::Memfd);
   for (uptr Large :
        {uptr(256 * KiB), 16 * MiB, 256 * MiB, 1024 * MiB, 2048 * MiB}) {
     const Block B = make(Five, 0, Large);
@@ -353,7 +361,7 @@ TEST_F(TaggedWindowTest, AreReplacedWhereTheDescriptorIsLost) {
   ASSERT_NE(Own, -1);
   ASSERT_EQ(dup2(Own, Windows[0]), Windows[0]);
   const Block B = make(Five);
-  EXPECT_EQ(B.Backed.Kind, Backend::MemfdWindow);
+  EXPECT_TRUE(B.Backed.hasWindow());
   expectContents(B, Five);
   expectContents(Blocks.front(), Five);
   EXPECT_EQ(stats().Windows.WindowsLost, 1U);

@@ -73,6 +73,13 @@ std::vector<MapLine> readMaps() {
   return Lines;
 }
 
+std::string nameOfMapping(uintptr_t Address) {
+  for (const MapLine &Line : readMaps())
+    if (Line.Start <= Address && Address < Line.End)
+      return Line.Name;
+  return std::string();
+}
+
 size_t countMaps() { return readMaps().size(); }
 
 static size_t readStatm(int Field) {
@@ -152,9 +159,12 @@ std::string describeDescriptor(int Fd) {
 
 std::vector<int> listWindowDescriptors() {
   std::vector<int> Numbers;
-  for (int Number : listDescriptors())
-    if (describeDescriptor(Number).find("scudo:refpage") != std::string::npos)
+  for (int Number : listDescriptors()) {
+    const std::string Link = describeDescriptor(Number);
+    if (Link.find("scudo:refpage") != std::string::npos ||
+        Link == "anon_inode:[refpage]")
       Numbers.push_back(Number);
+  }
   return Numbers;
 }
 

@@ -33,6 +33,8 @@ struct MapLine {
   std::string Name;
 };
 std::vector<MapLine> readMaps();
+// The name of the mapping at an address.
+std::string nameOfMapping(uintptr_t Address);
 
 // How many mappings the process has.
 size_t countMaps();
@@ -43,7 +45,7 @@ size_t getResidentBytes();
 std::vector<int> listDescriptors();
 // What the descriptor's link in /proc/self/fd says.
 std::string describeDescriptor(int Fd);
-// The descriptors whose link names a window.
+// The descriptors whose link names a window, of whichever kind.
 std::vector<int> listWindowDescriptors();
 
 } // namespace refpage_test
