@@ -187,6 +187,19 @@ INSTANTIATE_TEST_SUITE_P(Options, DocumentedCallsDeathTest,
                                          "pattern=0x1234:window_max=64K",
                                          "protect_from=0", "cache_max=0"));
 
+TEST_F(SeccompDeathTest, DocumentedCallsAreEnoughForAFatalError) {
+  EXPECT_EXIT(
+      {
+        const auto Allowed = readDocumentedCalls();
+        nameTrappedCalls();
+        installAllowList(Allowed, SECCOMP_RET_TRAP);
+        void *Ptr = malloc(100);
+        free(Ptr);
+        free(Ptr);
+      },
+      testing::KilledBySignal(SIGABRT), "Scudo ERROR: invalid chunk state");
+}
+
 // What is not in it is not allowed: the test above could not fail otherwise.
 TEST_F(SeccompDeathTest, OtherCallsAndArgumentsAreNoticed) {
   const auto Install = [] {
