@@ -4,6 +4,8 @@
 people's has its flags in third_party/, without warnings) and a rule for tests
 in Python."""
 
+load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
+
 _WARNINGS = [
     "-Wall",
     "-Wextra",
@@ -25,6 +27,13 @@ _FRAME_POINTERS = select({
     "//conditions:default": [],
 })
 
+# g++ makes inline data unique in the process, not only in the library, and what
+# is unique cannot be hidden.
+_NO_UNIQUE = select({
+    "@//third_party:clang": [],
+    "//conditions:default": ["-fno-gnu-unique"],
+})
+
 # What any code has that ends up in the process of a stranger, Scudo included:
 #   no exceptions, no RTTI   nothing of libstdc++ is needed at run time
 #   hidden visibility        only the entry points are visible to the program
@@ -36,7 +45,7 @@ RUNTIME_COPTS = [
     "-fvisibility=hidden",
     "-ftls-model=initial-exec",
     "-fno-lto",
-] + _OPTIMIZE + _FRAME_POINTERS
+] + _OPTIMIZE + _FRAME_POINTERS + _NO_UNIQUE
 
 # platform/, refpage_backend/, allocator/
 REFPAGE_COPTS = RUNTIME_COPTS + _WARNINGS
@@ -53,8 +62,83 @@ REFPAGE_LINKOPTS = [
     "-Wl,-z,defs,-z,now,-z,relro",
 ]
 
-def refpage_py_test(name, main, args = [], data = [], **kwargs):
+def _static_library_impl(ctx):
+    toolchain = find_cpp_toolchain(ctx)
+    objects = []
+    for dep in ctx.attr.deps:
+        for input in dep[CcInfo].linking_context.linker_inputs.to_list():
+            for library in input.libraries:
+                objects += library.pic_objects or library.objects
+    archive = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.run_shell(
+        outputs = [archive],
+        inputs = depset(objects, transitive = [toolchain.all_files]),
+        arguments = [
+            toolchain.ld_executable,
+            toolchain.objcopy_executable,
+            toolchain.ar_executable,
+            archive.path,
+        ] + [object.path for object in objects],
+        # The groups by which linkers drop duplicate inline functions are
+        # dissolved: their names become local, and would still be compared.
+        command = """
+set -euo pipefail
+ld=$1 objcopy=$2 ar=$3 archive=$4
+shift 4
+object=${archive%.a}.o
+"$ld" -r --force-group-allocation -o "$object" "$@"
+"$objcopy" --localize-hidden "$object"
+rm -f "$archive"
+"$ar" rcsD "$archive" "$object"
+""",
+        mnemonic = "StaticLibrary",
+    )
+    return [DefaultInfo(
+        files = depset([archive]),
+        runfiles = ctx.runfiles([archive]),
+    )]
+
+_TLS_SLOTS = "//allocator:platform_tls_slots"
+
+def _tls_slots_impl(settings, attr):
+    chosen = attr.platform_tls_slots
+    return {_TLS_SLOTS: str(chosen) if chosen else settings[_TLS_SLOTS]}
+
+_tls_slots = transition(
+    implementation = _tls_slots_impl,
+    inputs = [_TLS_SLOTS],
+    outputs = [_TLS_SLOTS],
+)
+
+refpage_static_library = rule(
+    implementation = _static_library_impl,
+    doc = """A static library that whoever has no Bazel can link.
+
+All that deps are made of is one object in it, in which hidden symbols are local:
+so it defines what is visible and nothing else, and cannot collide with other
+copies of what it is made of.""",
+    attrs = {
+        "deps": attr.label_list(
+            cfg = _tls_slots,
+            providers = [CcInfo],
+        ),
+        "platform_tls_slots": attr.label(
+            doc = "In place of what the flag of that name says.",
+        ),
+        "_allowlist_function_transition": attr.label(
+            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+        ),
+        "_cc_toolchain": attr.label(
+            default = "@bazel_tools//tools/cpp:current_cc_toolchain",
+        ),
+    },
+    toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
+)
+
+def refpage_py_test(name, main, args = [], data = [], tags = [], **kwargs):
     """A test that is a Python program: it passes when that exits with 0.
+
+    It runs on this machine alone: there is nothing to emulate.
 
     Not py_test, since in Bazel 4 that starts programs by a `python` that Debian
     does not have.
@@ -64,6 +148,7 @@ def refpage_py_test(name, main, args = [], data = [], **kwargs):
       main: the .py file; other modules and files it reads go in data
       args: its arguments
       data: files that it needs, such as other modules of its folder
+      tags: as for any test
       **kwargs: as for any test
     """
     native.sh_test(
@@ -71,5 +156,6 @@ def refpage_py_test(name, main, args = [], data = [], **kwargs):
         srcs = ["//third_party/python:run.sh"],
         args = ["$(location %s)" % main] + args,
         data = [main] + data,
+        tags = tags + ["native"],
         **kwargs
     )

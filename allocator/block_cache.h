@@ -223,6 +223,13 @@ public:
     }
   }
 
+  // Entries, and the bytes of memory that they hold at most.
+  void count(uptr *Blocks, uptr *Bytes) EXCLUDES(Mutex) {
+    scudo::ScopedLock L(Mutex);
+    *Blocks = Places;
+    *Bytes = KeptBytes;
+  }
+
   void getStats(scudo::ScopedString *Str) EXCLUDES(Mutex) {
     scudo::ScopedLock L(Mutex);
     uptr Integral;

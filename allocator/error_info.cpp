@@ -10,7 +10,7 @@
 // one: to which block the address belongs, or did last.
 
 #include "allocator/allocation_records.h"
-#include "allocator/malloc_entry.h"
+#include "allocator/heap.h"
 #include "platform/memory_tag.h"
 
 #include "scudo/interface.h"
@@ -18,8 +18,6 @@
 
 namespace refpage {
 namespace {
-
-using Heap = decltype(TheHeap);
 
 constexpr size_t MaxReports =
     sizeof(scudo_error_info::reports) / sizeof(scudo_error_info::reports[0]);

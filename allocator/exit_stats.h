@@ -5,15 +5,7 @@
 #ifndef REFPAGE_ALLOCATOR_EXIT_STATS_H_
 #define REFPAGE_ALLOCATOR_EXIT_STATS_H_
 
-#include "string_utils.h"
-
 namespace refpage {
-
-// Writes the statistics of Owner.
-typedef void (*StatsWriter)(void *Owner, scudo::ScopedString *Str);
-
-// Whose statistics are the process's. nullptr: nobody's.
-void setStatsSource(void *Owner, StatsWriter Write);
 
 // Called when the heap works. With stats=1 keeps a way to standard error until
 // the process exits, when the block is printed there.

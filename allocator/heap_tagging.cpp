@@ -2,7 +2,7 @@
 
 #include "allocator/heap_tagging.h"
 
-#include "allocator/malloc_entry.h"
+#include "allocator/heap.h"
 #include "allocator/tagging.h"
 #include "platform/process_lock.h"
 #include "platform/process_tag_checks.h"

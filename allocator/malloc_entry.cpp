@@ -4,9 +4,9 @@
 // are compiled here, for our heap, under the prefix scudo_, and get glibc's
 // names as aliases. What glibc has besides, or does otherwise, is below.
 
-#include "allocator/malloc_entry.h"
-
 #include "allocator/exit_stats.h"
+#include "allocator/heap.h"
+#include "allocator/heap_info.h"
 #include "allocator/heap_tagging.h"
 
 #include "scudo/interface.h"
@@ -16,13 +16,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-namespace refpage {
-
-SCUDO_REQUIRE_CONSTANT_INITIALIZATION
-PatternAllocator<scudo::Config, refpage_heap_ready> TheHeap;
-
-} // namespace refpage
-
 #define SCUDO_PREFIX(name) CONCATENATE(scudo_, name)
 #define SCUDO_ALLOCATOR refpage::TheHeap
 #include "wrappers_c.inc"
@@ -30,27 +23,13 @@ PatternAllocator<scudo::Config, refpage_heap_ready> TheHeap;
 #undef SCUDO_PREFIX
 
 using refpage::TheHeap;
-using scudo::uptr;
 
 // Runs at the first allocation, once, when the heap works.
 extern "C" void refpage_heap_ready() {
-  TheHeap.applyOptions();
+  TheHeap.applyOptions(refpage::getOptions().tag);
   refpage::initExitStats();
   scudo_malloc_postinit(); // Registers the fork handlers.
 }
-
-namespace {
-
-void *allocateAligned(uptr Alignment, uptr Size) {
-  void *Ptr = TheHeap.allocate(Size, scudo::Chunk::Origin::Memalign, Alignment);
-  reportAllocation(Ptr, Size); // Upstream's hook for debug builds.
-  return scudo::setErrnoOnNull(Ptr);
-}
-
-// The largest alignment Scudo takes, and one more shift to go above it.
-constexpr uptr TooLargeAlignment = 1UL << 25;
-
-} // namespace
 
 #define ALIAS_OF(Name) ALIAS("scudo_" #Name)
 
@@ -65,9 +44,6 @@ INTERFACE int posix_memalign(void **Ptr, size_t Alignment, size_t Size)
 INTERFACE void *valloc(size_t Size) ALIAS_OF(valloc);
 INTERFACE void *pvalloc(size_t Size) ALIAS_OF(pvalloc);
 INTERFACE size_t malloc_usable_size(void *Ptr) ALIAS_OF(malloc_usable_size);
-INTERFACE struct SCUDO_MALLINFO mallinfo(void) ALIAS_OF(mallinfo);
-INTERFACE struct __scudo_mallinfo2 mallinfo2(void) ALIAS_OF(mallinfo2);
-INTERFACE int malloc_info(int Options, FILE *Stream) ALIAS_OF(malloc_info);
 INTERFACE int malloc_iterate(uintptr_t Base, size_t Size,
                              void (*Callback)(uintptr_t Base, size_t Size,
                                               void *Arg),
@@ -79,15 +55,8 @@ INTERFACE void malloc_disable_memory_tagging()
 INTERFACE void malloc_set_track_allocation_stacks(int Track)
     ALIAS_OF(malloc_set_track_allocation_stacks);
 
-// glibc rounds an alignment up to a power of two; upstream refuses it.
 INTERFACE void *memalign(size_t Alignment, size_t Size) {
-  if (Alignment > TooLargeAlignment)
-    Alignment = TooLargeAlignment;
-  else if (Alignment == 0)
-    Alignment = 1;
-  if (!scudo::isPowerOfTwo(Alignment))
-    Alignment = scudo::roundUpPowerOfTwo(Alignment);
-  return allocateAligned(Alignment, Size);
+  return refpage::allocateRoundingUp(Alignment, Size);
 }
 
 // C11 as corrected (DR 460) and glibc take any size; upstream only multiples of
@@ -97,16 +66,21 @@ INTERFACE void *aligned_alloc(size_t Alignment, size_t Size) {
     errno = EINVAL;
     return nullptr;
   }
-  return allocateAligned(Alignment, Size);
+  return refpage::allocateAligned(Alignment, Size);
 }
 
 INTERFACE void *reallocarray(void *Ptr, size_t Count, size_t Size) {
-  uptr Product;
-  if (UNLIKELY(scudo::checkForCallocOverflow(Size, Count, &Product))) {
-    errno = ENOMEM;
-    return nullptr;
-  }
-  return realloc(Ptr, Product);
+  return refpage::reallocateArray(Ptr, Count, Size);
+}
+
+INTERFACE struct SCUDO_MALLINFO mallinfo(void) {
+  return refpage::getMallinfo<SCUDO_MALLINFO>();
+}
+INTERFACE struct __scudo_mallinfo2 mallinfo2(void) {
+  return refpage::getMallinfo<__scudo_mallinfo2>();
+}
+INTERFACE int malloc_info(int Options, FILE *Stream) {
+  return refpage::writeHeapInfo(Options, Stream);
 }
 
 // glibc's tunables are hints for another allocator: taken, without effect, so

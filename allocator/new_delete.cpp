@@ -8,7 +8,7 @@
 // they call the new handler and throw std::bad_alloc, through the C++ library
 // of the program if it has one. There is none in this library.
 
-#include "allocator/malloc_entry.h"
+#include "allocator/heap.h"
 
 #include "scudo/interface.h"
 

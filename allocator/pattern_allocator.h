@@ -32,31 +32,46 @@ class PatternAllocator : public scudo::Allocator<Config, PostInitCallback> {
 
 public:
   // Once the allocator works, before it is used: sets the fill that the variant
-  // stands for, and starts memory tags. What SCUDO_OPTIONS asks for by itself
-  // stays in force.
-  void applyOptions() {
+  // stands for, and starts memory tags, as far as Tags asks for them. What
+  // SCUDO_OPTIONS asks for by itself stays in force.
+  void applyOptions(TagRequest Tags) {
     const Options &Asked = getOptions();
-    HasTags = startTagging(Asked.tag);
+    HasTags = startTagging(Tags);
     scudo::atomic_store_relaxed(&IsTagging, static_cast<u8>(HasTags));
     if (!HasTags)
       Base::disableMemoryTagging();
-    if (Asked.variant != Variant::Anon && !scudo::getFlags()->zero_contents) {
+    FillPattern = Asked.pattern.Value;
+    if (scudo::getFlags()->zero_contents) {
+      noteFill(scudo::ZeroFill);
+    } else if (Asked.variant == Variant::Anon) {
+      noteFill(scudo::NoFill);
+    } else {
       Base::setFillContents(scudo::PatternOrZeroFill);
-      IsFilling = true;
-      RefillPattern = Asked.pattern.Value;
-      MustRefill =
-          HasTags || RefillPattern != repeatByte(scudo::PatternFillByte);
+      noteFill(scudo::PatternOrZeroFill);
     }
-    HasExtras = MustRefill || HasTags;
+  }
+
+  // What blocks read as that are made from now on, and what blocks grow by:
+  // zeros, the pattern, or anything. At any time, also while other threads
+  // allocate: what they are about to get is either. In the variant anon the
+  // pattern is for small blocks only, and is upstream's.
+  void setFillContents(scudo::FillContentsMode Mode) {
+    Base::initThreadMaybe(); // Which applies the options, if nobody has.
+    Base::setFillContents(Mode);
+    scudo::atomic_store_relaxed(&WasSwitched, u8(true));
+    noteFill(Mode == scudo::PatternOrZeroFill &&
+                     getOptions().variant == Variant::Anon
+                 ? scudo::NoFill
+                 : Mode);
   }
 
   void *allocate(uptr Size, scudo::Chunk::Origin Origin,
                  uptr Alignment = 1U << SCUDO_MIN_ALIGNMENT_LOG,
                  bool ZeroContents = false) {
     void *Ptr = Base::allocate(Size, Origin, Alignment, ZeroContents);
-    if (UNLIKELY(HasExtras) && Ptr) {
+    if (UNLIKELY(isOn(HasExtras)) && Ptr) {
       Ptr = addTag(Ptr);
-      if (MustRefill && !ZeroContents)
+      if (isOn(MustRefill) && !ZeroContents)
         refill(Ptr, 0, Size, Alignment);
     }
     return Ptr;
@@ -66,7 +81,7 @@ public:
   ALWAYS_INLINE void *reallocate(void *OldPtr, uptr NewSize,
                                  uptr Alignment = 1U
                                                   << SCUDO_MIN_ALIGNMENT_LOG) {
-    if (LIKELY(NewSize < MinLargeSize && !HasExtras))
+    if (LIKELY(NewSize < MinLargeSize && !isOn(HasExtras)))
       return Base::reallocate(OldPtr, NewSize, Alignment);
     return reallocateLarge(OldPtr, NewSize, Alignment);
   }
@@ -111,8 +126,28 @@ private:
   // Sizes above are for the base class to complain about.
   static constexpr uptr MaxMoveSize = 1UL << 40;
 
-  bool isTagging() const {
-    return mayHaveMemoryTags() && scudo::atomic_load_relaxed(&IsTagging);
+  static bool isOn(const scudo::atomic_u8 &Flag) {
+    return scudo::atomic_load_relaxed(&Flag) != 0;
+  }
+  bool isTagging() const { return mayHaveMemoryTags() && isOn(IsTagging); }
+
+  scudo::FillContentsMode getFill() const {
+    return static_cast<scudo::FillContentsMode>(
+        scudo::atomic_load_relaxed(&Fill));
+  }
+  bool isFilling() const { return getFill() != scudo::NoFill; }
+
+  void noteFill(scudo::FillContentsMode Mode) {
+    // Upstream's Primary can zeros, and one pattern where it does not tag.
+    const bool Refills =
+        Mode == scudo::PatternOrZeroFill &&
+        (HasTags || FillPattern != repeatByte(scudo::PatternFillByte));
+    scudo::atomic_store_relaxed(&Fill, static_cast<u8>(Mode));
+    scudo::atomic_store_relaxed(&MustRefill, static_cast<u8>(Refills));
+    // What a small block grows by in its place was filled when it was made.
+    const bool MayDiffer = isOn(WasSwitched) && Mode != scudo::NoFill;
+    scudo::atomic_store_relaxed(
+        &HasExtras, static_cast<u8>(Refills || HasTags || MayDiffer));
   }
 
   // A chunk, by an address as the base class has it, which is owned.
@@ -188,7 +223,7 @@ private:
 
   // Upstream has just recorded, if it records, what was done with BasePtr.
   void recordTag(void *BasePtr, void *UserPtr, bool IsRelease) {
-    if (LIKELY(BasePtr == UserPtr || !scudo::atomic_load_relaxed(&IsTracking)))
+    if (LIKELY(BasePtr == UserPtr || !isOn(IsTracking)))
       return;
     if (const char *Ring = Base::getRingBufferAddress())
       AllocationRecords(Ring, Base::getRingBufferSize())
@@ -212,9 +247,9 @@ private:
     NewPtr = Base::reallocate(OldPtr, NewSize, Alignment);
     // What a block grows by in its place may hold anything: zeros in one that
     // calloc() made.
-    if (IsFilling && NewPtr == OldPtr && NewSize > OldSize)
+    if (isFilling() && NewPtr == OldPtr && NewSize > OldSize)
       fillUnlessDisabled(NewPtr, OldSize, NewSize);
-    else if (MustRefill && NewPtr && NewSize > OldSize)
+    else if (isOn(MustRefill) && NewPtr && NewSize > OldSize)
       refill(NewPtr, OldSize, NewSize, Alignment);
     return NewPtr;
   }
@@ -272,7 +307,7 @@ private:
       recordTag(OldPtr, UserPtr, /*IsRelease=*/false);
       if (OldPtr != UserPtr)
         retagTail(UserPtr, OldPtr, OldSize, NewSize);
-      if (IsFilling && NewSize > OldSize)
+      if (isFilling() && NewSize > OldSize)
         fillUnlessDisabled(UserPtr, OldSize, NewSize);
       return UserPtr;
     }
@@ -293,7 +328,7 @@ private:
     const u8 Tag = tagOf(reinterpret_cast<uptr>(UserPtr));
     const uptr OldEnd = scudo::roundUp(Chunk.UserPos + OldSize, TagGranule);
     const uptr NewEnd = scudo::roundUp(Chunk.UserPos + NewSize, TagGranule);
-    const bool WasFilled = IsFilling && !isMemInitDisabled();
+    const bool WasFilled = isFilling() && !isMemInitDisabled();
     if (OldEnd < NewEnd)
       storeTagsUnlessHeld(OldEnd, NewEnd - OldEnd, Tag);
     else if (WasFilled)
@@ -314,18 +349,19 @@ private:
   void fillUnlessDisabled(void *Ptr, uptr From, uptr To) {
     if (!isMemInitDisabled())
       fillUnlessHeld(reinterpret_cast<uptr>(Ptr) + From, To - From,
-                     RefillPattern);
+                     getFill() == scudo::PatternOrZeroFill ? FillPattern : 0);
   }
 
   bool isMemInitDisabled() {
     return Base::getTSDRegistry()->getDisableMemInit();
   }
 
-  u64 RefillPattern = 0;
-  bool IsFilling = false;  // Blocks read as RefillPattern.
-  bool MustRefill = false; // The Primary's do not by themselves.
-  bool HasTags = false;    // There may be blocks with tags.
-  bool HasExtras = false;  // Either.
+  u64 FillPattern = 0;               // The options', whatever Fill is.
+  bool HasTags = false;              // There may be blocks with tags.
+  scudo::atomic_u8 Fill = {};        // What blocks read as.
+  scudo::atomic_u8 MustRefill = {};  // The Primary's do not by themselves.
+  scudo::atomic_u8 WasSwitched = {}; // Fill, while the program ran.
+  scudo::atomic_u8 HasExtras = {};   // Any of these two, or HasTags.
   scudo::atomic_u8 IsTagging = {};
   scudo::atomic_u8 IsTracking = {}; // Who allocates and frees is recorded.
 };

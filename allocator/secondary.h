@@ -9,10 +9,10 @@
 
 #include "allocator/block_cache.h"
 #include "allocator/density_model.h"
-#include "allocator/exit_stats.h"
 #include "allocator/large_block.h"
 #include "allocator/move_request.h"
 #include "allocator/options.h"
+#include "allocator/stats_source.h"
 #include "allocator/stats_text.h"
 #include "allocator/tag_map.h"
 #include "allocator/tagging.h"
@@ -52,9 +52,12 @@ public:
     LocalStats.init();
     if (S)
       S->link(&LocalStats);
-    setStatsSource(this, [](void *Owner, scudo::ScopedString *Str) {
-      static_cast<Secondary *>(Owner)->appendReport(Str);
-    });
+    static constexpr StatsSource Source = {
+        [](void *Owner, scudo::ScopedString *Str) {
+          static_cast<Secondary *>(Owner)->appendReport(Str);
+        },
+        [](void *Owner) { return static_cast<Secondary *>(Owner)->count(); }};
+    setStatsSource(this, &Source);
   }
 
   // Returns the block, and its end in *BlockEnd; nullptr when there is no
@@ -153,6 +156,7 @@ private:
   void checkLinks(const LargeHeader *H) const REQUIRES(Mutex);
   // What stats=1 prints at exit.
   void appendReport(scudo::ScopedString *Str);
+  LargeBlockCounts count() EXCLUDES(Mutex);
 
   Variant Fill = Variant::Refpage;
   Contents PatternContents;
@@ -651,6 +655,18 @@ void Secondary<Config>::getStats(scudo::ScopedString *Str) {
   }
   Cache.getStats(Str);
   appendReport(Str);
+}
+
+template <typename Config> LargeBlockCounts Secondary<Config>::count() {
+  LargeBlockCounts Counts;
+  {
+    scudo::ScopedLock L(Mutex);
+    Counts.Live = NumberOfAllocs - NumberOfFrees;
+    Counts.LiveBytes = AllocatedBytes - FreedBytes;
+    Counts.MappedBytes = Counts.LiveBytes + FragmentedBytes;
+  }
+  Cache.count(&Counts.Kept, &Counts.KeptBytes);
+  return Counts;
 }
 
 template <typename Config>

@@ -67,13 +67,16 @@ State tryStart(TagRequest Asked) {
 } // namespace
 
 bool startTagging(TagRequest Asked) {
+  if (getState() == State::Stopped)
+    return false;
   const State New = tryStart(Asked);
   scudo::atomic_store_relaxed(&Current, static_cast<u8>(New));
   return New == State::On;
 }
 
 void stopTagging() {
-  if (getState() == State::On)
+  const State Before = getState();
+  if (Before == State::On || Before == State::NotStarted)
     scudo::atomic_store_relaxed(&Current, static_cast<u8>(State::Stopped));
 }
 

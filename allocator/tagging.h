@@ -26,7 +26,8 @@ constexpr u32 ReservedTags = 1U << 0 | 1U << HeaderTag;
 // that can be: once, before anything was allocated. Returns whether the heap is
 // to be tagged.
 bool startTagging(TagRequest Asked);
-// The program ends it, for good; checks are off already.
+// The program, or its C library, ends it, for good; checks are off already.
+// Before the start it keeps that from having an effect.
 void stopTagging();
 
 // Whether large blocks get tags. False in a heap that did not start it, such as

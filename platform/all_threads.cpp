@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -165,7 +164,7 @@ public:
     Shared.Entries[0].set(Answered);
     bool All;
     Result.Error = list(&All);
-    if (Result.Error && __libc_single_threaded)
+    if (Result.Error && isSingleThreaded())
       Result.Error = 0; // Without /proc.
     else if (!Result.Error && !(All && Shared.count() == 1))
       reachOthers(&Result);

@@ -2,6 +2,7 @@
 
 #include "platform/mapping.h"
 
+#include "platform/mapping_name.h"
 #include "platform/memory_tag.h"
 #include "platform/scoped_errno.h"
 #include "platform/sysfs.h"
@@ -59,6 +60,7 @@ int reserveMemory(uptr Size, uptr *Base) {
   if (P == MAP_FAILED)
     return errno;
   *Base = reinterpret_cast<uptr>(P);
+  nameMapping(*Base, Size);
   return 0;
 }
 
@@ -84,7 +86,10 @@ int commitReserved(uptr Base, uptr Size, MemoryTags Tags) {
 }
 
 int mapAnonymousOver(uptr Base, uptr Size, MemoryTags Tags) {
-  return mapOver(Base, Size, Tags, MAP_ANONYMOUS, -1, 0);
+  const int Error = mapOver(Base, Size, Tags, MAP_ANONYMOUS, -1, 0);
+  if (!Error)
+    nameMapping(Base, Size);
+  return Error;
 }
 
 int mapFileOver(int Fd, uptr Offset, uptr Base, uptr Size, MemoryTags Tags) {

@@ -23,10 +23,11 @@
  *
  * Both return the new descriptor, or fail with
  *   EINVAL  size is no power of two from 1 to the page size, content is not
- *           aligned to size, or flags are unknown
+ *           aligned to size, or flags are unknown or exclude each other
  *   EFAULT  content cannot be read
  *   ENOMEM, EMFILE, ENFILE   no memory or descriptor
  *   EDQUOT  the user has as many reference-page files as one may (the device)
+ *   EPERM   REFPAGE_UNACCOUNTED, which the administrator has not allowed
  *
  * content is copied at the call. On arm64 its memory tags are, too, when it is
  * in memory with tags (PROT_MTE), the pointer has its tag, and size is at least
@@ -46,8 +47,11 @@
  * Flags of the device. The system call takes none.
  *
  * REFPAGE_UNACCOUNTED: pages that were only read do not count as resident, like
- *   the zero page. Such pages cannot be pinned: vmsplice() and O_DIRECT writes
- *   from them fail. Not for contents with memory tags.
+ *   the zero page. Such pages cannot be pinned: vmsplice(), O_DIRECT writes from
+ *   them and debuggers that read them fail. What another process writes to one
+ *   is mixed with memory of that process, so this is for experiments, and only
+ *   where the module's parameter allow_unaccounted is set. Not for contents with
+ *   memory tags.
  * REFPAGE_FRESH: there is no shared page. Each page is made, and the contents
  *   written into it, when it is first touched, for reading as well.
  */

@@ -166,9 +166,17 @@ TEST(MallocFamilyTest, Mallinfo2CountsLargeBlocks) {
   EXPECT_LT(After.uordblks, Before.uordblks + MiB);
 }
 
-TEST(MallocFamilyTest, MallinfoWorks) {
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-  EXPECT_GE(mallinfo().uordblks, 0);
+TEST(MallocFamilyTest, MallinfoHasTheLargestNumberForWhatDoesNotFit) {
+  const struct mallinfo Before = mallinfo();
+  void *Ptr = calloc(3, 1UL << 30);
+  const struct mallinfo With = mallinfo();
+  free(Ptr);
+  EXPECT_GT(Before.uordblks, 0);
+  EXPECT_LT(Before.uordblks, INT_MAX);
+  EXPECT_EQ(With.uordblks, INT_MAX);
+  EXPECT_EQ(With.hblkhd, INT_MAX);
+  EXPECT_EQ(With.hblks - Before.hblks, 1);
 }
 
 TEST(MallocFamilyTest, MallocInfoWritesXml) {

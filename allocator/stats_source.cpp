@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "allocator/stats_source.h"
+
+#include "atomic_helpers.h"
+
+namespace refpage {
+namespace {
+
+scudo::atomic_uptr SourceOwner;
+const StatsSource *Current;
+
+void *getOwner() {
+  return reinterpret_cast<void *>(
+      scudo::atomic_load(&SourceOwner, scudo::memory_order_acquire));
+}
+
+} // namespace
+
+void setStatsSource(void *Owner, const StatsSource *Source) {
+  Current = Source;
+  scudo::atomic_store(&SourceOwner, reinterpret_cast<uptr>(Owner),
+                      scudo::memory_order_release);
+}
+
+bool writeStats(scudo::ScopedString *Str) {
+  void *Owner = getOwner();
+  if (Owner)
+    Current->Write(Owner, Str);
+  return Owner != nullptr;
+}
+
+LargeBlockCounts countLargeBlocks() {
+  void *Owner = getOwner();
+  return Owner ? Current->Count(Owner) : LargeBlockCounts();
+}
+
+} // namespace refpage
