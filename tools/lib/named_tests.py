@@ -16,7 +16,7 @@ import re
 import sys
 
 HEADINGS = ("test", "what fails")
-DEFINITION = re.compile(r"\bTEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\s*\)")
+DEFINITION = re.compile(r"\b\w*TEST\w*\(\s*(\w+),\s*(\w+)\s*\)")
 NAME = re.compile(r"(?:[A-Z]\w*Test)?(?:\.[\w*.]+)?")
 
 
