@@ -44,7 +44,8 @@ bool holds(const char *Ptr, size_t Size, char Value) {
 bool useBlocks() {
   bool Good = true;
   for (size_t Size : {size_t(100), 60 * KiB, 300 * KiB, 3 * MiB, 80 * MiB}) {
-    for (int Use = 0; Use != 3; Use++) {
+    const int Uses = Size < 64 * MiB ? 3 : 1;
+    for (int Use = 0; Use != Uses; Use++) {
       char *Ptr = static_cast<char *>(malloc(Size));
       if (!Ptr)
         return false;
