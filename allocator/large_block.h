@@ -12,7 +12,9 @@
 //
 // The user memory is pushed against the end of the committed range, so that an
 // overflow meets the guard page as soon as alignment lets it. The header is in
-// the page of the user memory's start or the one before.
+// the page of the user memory's start or the one before: an underflow, or a
+// stray write, reaches it. So nothing in it is believed before its seal has
+// been checked, nor a link of the list before the neighbour's.
 
 #ifndef REFPAGE_ALLOCATOR_LARGE_BLOCK_H_
 #define REFPAGE_ALLOCATOR_LARGE_BLOCK_H_
@@ -73,24 +75,55 @@ private:
 };
 
 struct alignas(1U << SCUDO_MIN_ALIGNMENT_LOG) LargeHeader {
+  // Links of a scudo::DoublyLinkedList. Not sealed, since they change with the
+  // neighbours; who follows one sees whether it leads back.
   LargeHeader *Prev;
   LargeHeader *Next;
+  // From here to the seal all is sealed.
   BlockSpan Span;
   // What of the committed range was moved to another block (realloc) and is not
   // ours any more.
   uptr MovedBase;
   uptr MovedEnd;
+  // A hash of what is sealed and of where it lies, with keys that only this
+  // process has. Whoever writes to the header without knowing them, whatever
+  // they write, has a chance of 2^-32 that it fits.
+  u64 Seal;
+
+  void seal() { Seal = computeSeal(); }
+  bool isSealed() const { return Seal == computeSeal(); }
+  // The header of a block that is freed says nothing any more.
+  void breakSeal() { Seal = ~Seal; }
+
+private:
+  u64 computeSeal() const;
 };
 
 constexpr uptr LargeHeaderSize = sizeof(LargeHeader);
 static_assert(LargeHeaderSize % (1U << SCUDO_MIN_ALIGNMENT_LOG) == 0, "");
 
+// Draws the keys of the seals, once in a process; before any header is sealed.
+// Not thread-safe.
+void initSealKeys();
+
 // Block is what Scudo's combined allocator calls the block: the address after
 // our header, where its own chunk header or its alignment gap begins; with any
-// tag. The header is reached through a pointer with its own.
+// tag. The header is reached through a pointer with its own. For a header that
+// is about to be written; others are to be checked, below.
 inline LargeHeader *getLargeHeader(const void *Block) {
   const uptr Address = untag(reinterpret_cast<uptr>(Block));
   return reinterpret_cast<LargeHeader *>(withTag(Address, HeaderTag)) - 1;
+}
+
+// In the words of upstream's report of a chunk header. Block as above.
+void NORETURN reportLargeHeaderCorruption(const void *Block);
+
+// The same, of a block in use; a fatal report if its header was written to.
+inline LargeHeader *getCheckedHeader(const void *Block) {
+  LargeHeader *H = getLargeHeader(Block);
+  if (UNLIKELY(!H->isSealed()))
+    reportLargeHeaderCorruption(Block);
+  return H;
 }
 
 // Where the user memory of a block begins, unless its alignment shifts it.

@@ -41,6 +41,7 @@ public:
   void init(scudo::GlobalStats *S,
             s32 ReleaseToOsInterval = -1) NO_THREAD_SAFETY_ANALYSIS {
     ScopedNoCancel NoCancel;
+    initSealKeys();
     const Options &Asked = getOptions();
     Fill = Asked.variant;
     PatternContents.Pattern = Asked.pattern.Value;
@@ -69,11 +70,11 @@ public:
   void deallocate(const scudo::Options &Options, void *Block);
 
   static uptr getBlockEnd(void *Block) {
-    return getLargeHeader(Block)->Span.commitEnd();
+    return getCheckedHeader(Block)->Span.commitEnd();
   }
   // 0: the block is not tagged.
   static u8 getTag(void *Block) {
-    return getLargeHeader(Block)->Span.Backed.Holds.Tag;
+    return getCheckedHeader(Block)->Span.Backed.Holds.Tag;
   }
   static uptr getBlockSize(void *Block) {
     return getBlockEnd(Block) - reinterpret_cast<uptr>(Block);
@@ -98,8 +99,10 @@ public:
   // Between disable() and enable().
   template <typename F> void iterateOverBlocks(F Callback) const {
     Mutex.assertHeld();
-    for (const auto &H : InUseBlocks)
+    for (const LargeHeader &H : InUseBlocks) {
+      checkLinks(&H);
       Callback(untag(reinterpret_cast<uptr>(&H)) + LargeHeaderSize);
+    }
   }
 
   bool canCache(uptr Size) { return Cache.canCache(Size); }
@@ -150,6 +153,7 @@ private:
   uptr gather(const Wish &Wanted, uptr Front, uptr From, BlockSpan *Span);
   uptr getGrowingFront(const BlockSpan &Old, uptr OldBase, uptr NewSize);
   void noteAllocation(LargeHeader *H) EXCLUDES(Mutex);
+  void checkLinks(const LargeHeader *H) const REQUIRES(Mutex);
   // What stats=1 prints at exit.
   void appendReport(scudo::ScopedString *Str);
   LargeBlockCounts count() EXCLUDES(Mutex);
@@ -219,6 +223,7 @@ void *Secondary<Config>::allocate(const scudo::Options &Options, uptr Size,
   LargeHeader *H = Place.header();
   H->Span = Span;
   H->MovedBase = H->MovedEnd = 0;
+  H->seal();
   if (Move && !Move->Done)
     copy(*Move, Span, getUserPos(reinterpret_cast<void *>(Place.block())));
   noteAllocation(H);
@@ -370,7 +375,7 @@ template <typename Config>
 void Secondary<Config>::copy(const MoveRequest &Request, const BlockSpan &New,
                              uptr To) {
   ScopedUncheckedAccess Unchecked;
-  const BlockSpan &Old = getLargeHeader(Request.OldBlock)->Span;
+  const BlockSpan &Old = getCheckedHeader(Request.OldBlock)->Span;
   const uptr From = getUserPos(Request.OldBlock);
   const uptr End = From + Request.KeptBytes;
   const auto CopyPart = [&](uptr Base, uptr PartEnd) {
@@ -472,7 +477,7 @@ template <typename Config>
 bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
                                  Wish Wanted, BlockSpan *Span, uptr *UserPos) {
   const uptr PageSize = scudo::getPageSizeCached();
-  LargeHeader *OldHeader = getLargeHeader(Request.OldBlock);
+  LargeHeader *OldHeader = getCheckedHeader(Request.OldBlock);
   BlockSpan &Old = OldHeader->Span;
   // Pages keep their tag, and so does the block: an old pointer finds nothing
   // at its address.
@@ -539,6 +544,7 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
     Tags.release(Old.MapBase); // Its backing does not tell any more.
   OldHeader->MovedBase = MoveBase;
   OldHeader->MovedEnd = MoveBase + MoveSize;
+  OldHeader->seal();
   *UserPos = To - (MoveBase - OldUser);
   const uptr KeptEnd = *UserPos + Request.KeptBytes;
   if (Tag) {
@@ -590,16 +596,28 @@ void Secondary<Config>::noteAllocation(LargeHeader *H) {
   LocalStats.add(scudo::StatMapped, Span.MapSize);
 }
 
+// That the block is in the list, as its neighbours, or the list's ends, see it.
+// The list itself believes that a block without a neighbour is an end.
+template <typename Config>
+void Secondary<Config>::checkLinks(const LargeHeader *H) const {
+  const LargeHeader *ToUs = H->Prev ? H->Prev->Next : InUseBlocks.front();
+  const LargeHeader *BackToUs = H->Next ? H->Next->Prev : InUseBlocks.back();
+  if (UNLIKELY(ToUs != H || BackToUs != H))
+    reportLargeHeaderCorruption(H + 1);
+}
+
 template <typename Config>
 void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
   ScopedErrno KeepErrno;
   ScopedNoCancel NoCancel;
-  LargeHeader *H = getLargeHeader(Block);
+  LargeHeader *H = getCheckedHeader(Block);
   const BlockSpan Span = H->Span;
   const uptr MovedBase = H->MovedBase;
   const uptr MovedEnd = H->MovedEnd;
+  H->breakSeal();
   {
     scudo::ScopedLock L(Mutex);
+    checkLinks(H);
     InUseBlocks.remove(H);
     FreedBytes += Span.CommitSize;
     FragmentedBytes -= Span.MapSize - Span.CommitSize;

@@ -6,7 +6,6 @@
 
 #include "tests/allocator/heap.h"
 
-#include "allocator/large_block.h"
 #include "platform/memory_tag.h"
 
 #include <new>
@@ -151,20 +150,80 @@ TEST_F(BadUseDeathTest, DeleteOfTheWrongSize) {
       "Scudo ERROR: invalid sized delete when deallocating address 0x");
 }
 
-TEST_F(BadUseDeathTest, LinksOfTheBlockListAreChecked) {
-  // Prev and Next, first in the header below the chunk header, lead to what is
-  // no link.
-  void *const Links[2] = {Cached, Cached};
-  memset(Cached, 0, 16);
+// Scudo's Primary, as it is in our heap.
+class SmallBlockDeathTest : public testing::Test {
+protected:
+  static constexpr size_t Size = 48;
+  void SetUp() override {
+    for (char *&Ptr : Blocks)
+      Ptr = static_cast<char *>(malloc(Size));
+  }
+  void TearDown() override {
+    for (char *Ptr : Blocks)
+      free(Ptr);
+  }
+  char *Blocks[200] = {};
+};
+
+TEST_F(SmallBlockDeathTest, DoubleFree) {
+  EXPECT_DEATH((free(Blocks[0]), free(Blocks[0])),
+               "Scudo ERROR: invalid chunk state when deallocating address 0x");
+}
+
+TEST_F(SmallBlockDeathTest, FreeOfAPointerIntoABlock) {
+  EXPECT_DEATH_OR_TAG_FAULT(
+      free(Blocks[0] + 16),
+      "Scudo ERROR: corrupted chunk header at address 0x");
+  EXPECT_DEATH(free(Blocks[0] + 1),
+               "Scudo ERROR: misaligned pointer when deallocating address 0x");
+}
+
+TEST_F(SmallBlockDeathTest, UnderflowIntoTheHeader) {
+  EXPECT_DEATH_OR_TAG_FAULT(
+      (memset(Blocks[0] - 16, 0x41, 16), free(Blocks[0])),
+      "Scudo ERROR: corrupted chunk header at address 0x");
+}
+
+TEST_F(SmallBlockDeathTest, OverflowIntoTheNextHeader) {
+  char *Next = nullptr;
+  char *Ptr = nullptr;
+  // Of 200 blocks some lie side by side.
+  for (char *A : Blocks)
+    for (char *B : Blocks)
+      if (placeOf(B) == placeOf(A) + malloc_usable_size(A) + 16) {
+        Ptr = A;
+        Next = B;
+      }
+  ASSERT_NE(Ptr, nullptr);
+  EXPECT_DEATH_OR_TAG_FAULT(
+      (memset(Ptr, 0x41, malloc_usable_size(Ptr) + 16), free(Next)),
+      "Scudo ERROR: corrupted chunk header at address 0x");
+}
+
+TEST_F(SmallBlockDeathTest, DeleteOfTheWrongSize) {
   EXPECT_DEATH(
       {
-        {
-          refpage::ScopedUncheckedAccess Unchecked;
-          memcpy(Protected - 16 - refpage::LargeHeaderSize, Links, 16);
-        }
-        free(Protected);
+        void *Ptr = operator new(Size);
+        operator delete(Ptr, Size + 16);
       },
-      "Scudo ERROR: CHECK failed");
+      "Scudo ERROR: invalid sized delete when deallocating address 0x");
+}
+
+TEST(SmallBlockTest, TheOrderIsRandom) {
+  // In order, or in reverse, all but few would be above, or below, the one
+  // before.
+  constexpr int Count = 1000;
+  void *Ptrs[Count];
+  int Ascents = 0;
+  for (int I = 0; I != Count; I++) {
+    Ptrs[I] = malloc(160);
+    if (I && placeOf(Ptrs[I]) > placeOf(Ptrs[I - 1]))
+      Ascents++;
+  }
+  for (void *Ptr : Ptrs)
+    free(Ptr);
+  EXPECT_GT(Ascents, Count / 4);
+  EXPECT_LT(Ascents, 3 * Count / 4);
 }
 
 // What programs do with blocks and may: stacks with guard pages of their own.

@@ -4,12 +4,15 @@
 // without.
 
 #include "tests/allocator/heap.h"
+#include "tests/allocator/whole_api.h"
+#include "tests/support/call_names.h"
 #include "tests/support/emulator.h"
 #include "tests/support/seccomp.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <string>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
@@ -138,5 +141,130 @@ TEST_F(SeccompDeathTest, MemsetBackendMakesNoFiles) {
       testing::ExitedWithCode(0), "");
   unsetenv("REFPAGE_OPTIONS");
 }
+
+// What glibc needs besides for threads, children and the end of a process.
+std::vector<AllowedCall> getProgramsOwnCalls() {
+  return {{SYS_clone3},         {SYS_clone},
+          {SYS_rt_sigaction},   {SYS_set_robust_list},
+          {SYS_rseq},           {SYS_rt_sigreturn},
+          {SYS_rt_sigprocmask}, {SYS_sched_yield},
+          {SYS_wait4},          {SYS_exit},
+          {SYS_exit_group}};
+}
+
+std::vector<AllowedCall> operator+(std::vector<AllowedCall> A,
+                                   const std::vector<AllowedCall> &B) {
+  A.insert(A.end(), B.begin(), B.end());
+  return A;
+}
+
+#if defined(__x86_64__)
+class DocumentedCallsDeathTest
+    : public SeccompDeathTest,
+      public testing::WithParamInterface<const char *> {};
+
+// docs/syscalls.md has all that the library makes, arguments included.
+TEST_P(DocumentedCallsDeathTest, AreAllThatAreMade) {
+  setenv("REFPAGE_OPTIONS", GetParam(), 1);
+  EXPECT_EXIT(
+      {
+        const auto Allowed = readDocumentedCalls() + getProgramsOwnCalls();
+        nameTrappedCalls();
+        installAllowList(Allowed, SECCOMP_RET_TRAP);
+        const bool Good = useWholeApi();
+        exit(testing::Test::HasFailure() ? 3 : Good ? 0 : 2);
+      },
+      testing::ExitedWithCode(0), "")
+      << GetParam();
+  unsetenv("REFPAGE_OPTIONS");
+}
+
+INSTANTIATE_TEST_SUITE_P(Options, DocumentedCallsDeathTest,
+                         testing::Values("stats=1", "variant=memset",
+                                         "variant=anon",
+                                         "backend=memfd:stats=1",
+                                         "backend=memset",
+                                         "pattern=0x1234:window_max=64K",
+                                         "protect_from=0", "cache_max=0"));
+
+TEST_F(SeccompDeathTest, DocumentedCallsAreEnoughForAFatalError) {
+  EXPECT_EXIT(
+      {
+        const auto Allowed = readDocumentedCalls();
+        nameTrappedCalls();
+        installAllowList(Allowed, SECCOMP_RET_TRAP);
+        void *Ptr = malloc(100);
+        free(Ptr);
+        free(Ptr);
+      },
+      testing::KilledBySignal(SIGABRT), "Scudo ERROR: invalid chunk state");
+}
+
+// What is not in it is not allowed: the test above could not fail otherwise.
+TEST_F(SeccompDeathTest, OtherCallsAndArgumentsAreNoticed) {
+  const auto Install = [] {
+    nameTrappedCalls();
+    installAllowList(readDocumentedCalls() + getProgramsOwnCalls(),
+                     SECCOMP_RET_TRAP);
+  };
+  EXPECT_EXIT((Install(), getppid()), testing::ExitedWithCode(98),
+              "system call 110 \\(getppid\\) is not allowed");
+  EXPECT_EXIT((Install(), madvise(nullptr, 0, MADV_RANDOM)),
+              testing::ExitedWithCode(98), "\\(madvise\\) is not allowed");
+  EXPECT_EXIT((Install(), mprotect(nullptr, 0, PROT_EXEC)),
+              testing::ExitedWithCode(98), "\\(mprotect\\) is not allowed");
+}
+#endif
+
+// Programs that are started in a sandbox, before there is a heap.
+class SandboxDeathTest : public SeccompDeathTest {
+protected:
+  [[noreturn]] static void startIn(const std::vector<AllowedCall> &Allowed,
+                                   unsigned Otherwise) {
+    const std::string Preload =
+        "LD_PRELOAD=" + std::string(getenv("PWD")) + "/" + Library;
+    char Stats[] = "REFPAGE_OPTIONS=stats=1";
+    char *const Arguments[] = {const_cast<char *>(Program), nullptr};
+    char *const Environment[] = {const_cast<char *>(Preload.c_str()), Stats,
+                                 nullptr};
+    installAllowList(Allowed, Otherwise);
+    execve(Program, Arguments, Environment);
+    _exit(97);
+  }
+  static constexpr char Library[] = "allocator/libscudo_refpage.so";
+  static constexpr char Program[] = "tests/allocator/sandboxed_program";
+  // It is the preloaded heap that did it, with windows.
+  static constexpr char UsedWindows[] = "memfd_window: [0-9]+ blocks";
+};
+
+TEST_F(SandboxDeathTest, DockersDefaultProfile) {
+  EXPECT_EXIT(
+      {
+        installFilter({SYS_clone3}, failWith(ENOSYS));
+        startIn(readSandbox("docker_default") +
+                    std::vector<AllowedCall>{{SYS_clone3}},
+                failWith(EPERM));
+      },
+      testing::ExitedWithCode(0), UsedWindows);
+}
+
+// systemd kills unless told to do otherwise.
+TEST_F(SandboxDeathTest, SystemdsSystemService) {
+  EXPECT_EXIT(
+      startIn(readSandbox("systemd_system_service"), SECCOMP_RET_KILL_PROCESS),
+      testing::ExitedWithCode(0), UsedWindows);
+}
+
+#if defined(__x86_64__)
+// A strict one: our calls, and what starts a program.
+TEST_F(SandboxDeathTest, OnlyWhatIsDocumentedAndTheStartOfAProgram) {
+  const std::vector<AllowedCall> Start = {
+      {SYS_execve}, {SYS_brk},  {SYS_arch_prctl}, {SYS_set_tid_address},
+      {SYS_access}, {SYS_mmap}, {SYS_mprotect},   {SYS_prlimit64}};
+  EXPECT_EXIT(startIn(readDocumentedCalls() + getProgramsOwnCalls() + Start,
+                      SECCOMP_RET_KILL_PROCESS),
+              testing::ExitedWithCode(0), UsedWindows);
+}
+#endif
 
 } // namespace
