@@ -56,12 +56,15 @@ TEST(KernelBackendTest, ABlockOfAnySizeIsOneMapping) {
   }
 }
 
+// Files of the pattern: one, or one for each tag that blocks may have.
 TEST(KernelBackendTest, OneFileServesAll) {
+  constexpr size_t UsedTags = 13;
   void *Blocks[20];
   size_t Size = 200 * KiB;
   for (void *&Ptr : Blocks)
     Ptr = malloc(Size += Size / 2);
-  EXPECT_EQ(listWindowDescriptors().size(), 1U);
+  EXPECT_LE(listWindowDescriptors().size(),
+            refpage::areBlocksTagged() ? UsedTags : 1);
   for (void *Ptr : Blocks)
     free(Ptr);
 }
@@ -71,13 +74,15 @@ TEST(KernelBackendTest, OneFileServesAll) {
 TEST(KernelBackendTest, AnotherReferencePageOnItsNumberIsNoticed) {
   free(malloc(9 * MiB));
   const std::vector<int> Windows = listWindowDescriptors();
-  ASSERT_EQ(Windows.size(), 1U);
+  ASSERT_GE(Windows.size(), 1U);
   const int Own = makeOwn(0x0123456789abcdef);
-  ASSERT_EQ(dup2(Own, Windows[0]), Windows[0]);
+  for (const int Window : Windows)
+    ASSERT_EQ(dup2(Own, Window), Window);
   void *Ptr = malloc(50 * MiB);
   expectPattern(Ptr, 0, 50 * MiB);
   free(Ptr);
-  close(Windows[0]);
+  for (const int Window : Windows)
+    close(Window);
   close(Own);
 }
 
