@@ -72,22 +72,28 @@ def _static_library_impl(ctx):
     archive = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.run_shell(
         outputs = [archive],
-        inputs = depset(objects, transitive = [toolchain.all_files]),
+        inputs = depset(objects + ctx.files.exports, transitive = [toolchain.all_files]),
         arguments = [
             toolchain.ld_executable,
             toolchain.objcopy_executable,
             toolchain.ar_executable,
             archive.path,
+            ctx.files.exports[0].path if ctx.files.exports else "",
         ] + [object.path for object in objects],
         # The groups by which linkers drop duplicate inline functions are
         # dissolved: their names become local, and would still be compared.
         command = """
 set -euo pipefail
-ld=$1 objcopy=$2 ar=$3 archive=$4
-shift 4
+ld=$1 objcopy=$2 ar=$3 archive=$4 exports=$5
+shift 5
 object=${archive%.a}.o
 "$ld" -r --force-group-allocation -o "$object" "$@"
 "$objcopy" --localize-hidden "$object"
+if [[ -n $exports ]]; then
+  sed -e 's:/\\*[^*]*\\*/::g' -e '1,/global:/d' -e '/local:/,$d' "$exports" |
+    tr -d ' ' | tr ';' '\\n' | sed '/^$/d' >"$archive.names"
+  "$objcopy" --wildcard --keep-global-symbols="$archive.names" "$object"
+fi
 rm -f "$archive"
 "$ar" rcsD "$archive" "$object"
 """,
@@ -118,6 +124,10 @@ All that deps are made of is one object in it, in which hidden symbols are local
 so it defines what is visible and nothing else, and cannot collide with other
 copies of what it is made of.""",
     attrs = {
+        "exports": attr.label(
+            allow_single_file = True,
+            doc = "A version script: only what it names is visible.",
+        ),
         "deps": attr.label_list(
             cfg = _tls_slots,
             providers = [CcInfo],

@@ -66,8 +66,9 @@ ALWAYS_INLINE void deallocate(void *Ptr, Origin From, uptr Size = 0,
   TheHeap.deallocate(Ptr, From, Size, Alignment);
 }
 
-// A program may replace the plain forms alone; the others then go to its own,
-// as the language says and libstdc++ does. Seen from here its operators come
+// A program may replace any form: all are weak, for one that links us. It may
+// replace the plain forms alone; the others then go to its own, as the language
+// says and libstdc++ does. Seen from here its operators come
 // before ours. These are other names of ours, which stay ours.
 extern "C" {
 HIDDEN void *refpage_own_new(size_t Size) ALIAS("_Znwm")
@@ -97,89 +98,94 @@ uptr asSize(std::align_val_t Alignment) { return static_cast<uptr>(Alignment); }
 
 } // namespace
 
-INTERFACE void *operator new(size_t Size) {
+INTERFACE WEAK void *operator new(size_t Size) {
   return allocateOrThrow(Size, Origin::New);
 }
-INTERFACE void *operator new[](size_t Size) {
+INTERFACE WEAK void *operator new[](size_t Size) {
   if (NewFunction *Theirs = getReplacedNew())
     return Theirs(Size);
   return allocateOrThrow(Size, Origin::NewArray);
 }
-INTERFACE void *operator new(size_t Size, std::align_val_t Alignment) {
+INTERFACE WEAK void *operator new(size_t Size, std::align_val_t Alignment) {
   return allocateOrThrow(Size, Origin::New, asSize(Alignment));
 }
-INTERFACE void *operator new[](size_t Size, std::align_val_t Alignment) {
+INTERFACE WEAK void *operator new[](size_t Size, std::align_val_t Alignment) {
   return allocateOrThrow(Size, Origin::NewArray, asSize(Alignment));
 }
 
 // The new handler is not called here: what it throws could not be caught.
-INTERFACE void *operator new(size_t Size, std::nothrow_t const &) noexcept {
+INTERFACE WEAK void *operator new(size_t Size,
+                                  std::nothrow_t const &) noexcept {
   if (NewFunction *Theirs = getReplacedNew())
     return Theirs(Size);
   return allocateOrNull(Size, Origin::New);
 }
-INTERFACE void *operator new[](size_t Size, std::nothrow_t const &) noexcept {
+INTERFACE WEAK void *operator new[](size_t Size,
+                                    std::nothrow_t const &) noexcept {
   if (NewFunction *Theirs = getReplacedNew())
     return Theirs(Size);
   return allocateOrNull(Size, Origin::NewArray);
 }
-INTERFACE void *operator new(size_t Size, std::align_val_t Alignment,
-                             std::nothrow_t const &) noexcept {
+INTERFACE WEAK void *operator new(size_t Size, std::align_val_t Alignment,
+                                  std::nothrow_t const &) noexcept {
   return allocateOrNull(Size, Origin::New, asSize(Alignment));
 }
-INTERFACE void *operator new[](size_t Size, std::align_val_t Alignment,
-                               std::nothrow_t const &) noexcept {
+INTERFACE WEAK void *operator new[](size_t Size, std::align_val_t Alignment,
+                                    std::nothrow_t const &) noexcept {
   return allocateOrNull(Size, Origin::NewArray, asSize(Alignment));
 }
 
-INTERFACE void operator delete(void *Ptr) noexcept {
+INTERFACE WEAK void operator delete(void *Ptr) noexcept {
   deallocate(Ptr, Origin::New);
 }
-INTERFACE void operator delete[](void *Ptr) noexcept {
+INTERFACE WEAK void operator delete[](void *Ptr) noexcept {
   if (DeleteFunction *Theirs = getReplacedDelete())
     return Theirs(Ptr);
   deallocate(Ptr, Origin::NewArray);
 }
-INTERFACE void operator delete(void *Ptr, std::nothrow_t const &) noexcept {
+INTERFACE WEAK void operator delete(void *Ptr,
+                                    std::nothrow_t const &) noexcept {
   if (DeleteFunction *Theirs = getReplacedDelete())
     return Theirs(Ptr);
   deallocate(Ptr, Origin::New);
 }
-INTERFACE void operator delete[](void *Ptr, std::nothrow_t const &) noexcept {
+INTERFACE WEAK void operator delete[](void *Ptr,
+                                      std::nothrow_t const &) noexcept {
   if (DeleteFunction *Theirs = getReplacedDelete())
     return Theirs(Ptr);
   deallocate(Ptr, Origin::NewArray);
 }
-INTERFACE void operator delete(void *Ptr, size_t Size) noexcept {
+INTERFACE WEAK void operator delete(void *Ptr, size_t Size) noexcept {
   if (DeleteFunction *Theirs = getReplacedDelete())
     return Theirs(Ptr);
   deallocate(Ptr, Origin::New, Size);
 }
-INTERFACE void operator delete[](void *Ptr, size_t Size) noexcept {
+INTERFACE WEAK void operator delete[](void *Ptr, size_t Size) noexcept {
   if (DeleteFunction *Theirs = getReplacedDelete())
     return Theirs(Ptr);
   deallocate(Ptr, Origin::NewArray, Size);
 }
-INTERFACE void operator delete(void *Ptr, std::align_val_t Alignment) noexcept {
+INTERFACE WEAK void operator delete(void *Ptr,
+                                    std::align_val_t Alignment) noexcept {
   deallocate(Ptr, Origin::New, 0, asSize(Alignment));
 }
-INTERFACE void operator delete[](void *Ptr,
-                                 std::align_val_t Alignment) noexcept {
+INTERFACE WEAK void operator delete[](void *Ptr,
+                                      std::align_val_t Alignment) noexcept {
   deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
 }
-INTERFACE void operator delete(void *Ptr, std::align_val_t Alignment,
-                               std::nothrow_t const &) noexcept {
+INTERFACE WEAK void operator delete(void *Ptr, std::align_val_t Alignment,
+                                    std::nothrow_t const &) noexcept {
   deallocate(Ptr, Origin::New, 0, asSize(Alignment));
 }
-INTERFACE void operator delete[](void *Ptr, std::align_val_t Alignment,
-                                 std::nothrow_t const &) noexcept {
+INTERFACE WEAK void operator delete[](void *Ptr, std::align_val_t Alignment,
+                                      std::nothrow_t const &) noexcept {
   deallocate(Ptr, Origin::NewArray, 0, asSize(Alignment));
 }
-INTERFACE void operator delete(void *Ptr, size_t Size,
-                               std::align_val_t Alignment) noexcept {
+INTERFACE WEAK void operator delete(void *Ptr, size_t Size,
+                                    std::align_val_t Alignment) noexcept {
   deallocate(Ptr, Origin::New, Size, asSize(Alignment));
 }
-INTERFACE void operator delete[](void *Ptr, size_t Size,
-                                 std::align_val_t Alignment) noexcept {
+INTERFACE WEAK void operator delete[](void *Ptr, size_t Size,
+                                      std::align_val_t Alignment) noexcept {
   deallocate(Ptr, Origin::NewArray, Size, asSize(Alignment));
 }

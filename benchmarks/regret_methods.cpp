@@ -3,144 +3,17 @@
 #include "regret_methods.h"
 
 #include "arguments.h"
+#include "fresh_methods.h"
 #include "pages.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace bench {
 namespace {
-
-constexpr size_t HugePageSize = 2 << 20;
-
-void fill(char *From, size_t Size) { memset(From, PatternByte, Size); }
-
-char *mapOrFail(void *At, size_t Size, int Flags, int Fd = -1) {
-  void *Got =
-      mmap(At, Size, PROT_READ | PROT_WRITE, MAP_PRIVATE | Flags, Fd, 0);
-  if (Got == MAP_FAILED)
-    fail("mmap");
-  return static_cast<char *>(Got);
-}
-
-char *mapAnonymous(size_t Size) {
-  return mapOrFail(nullptr, Size, MAP_ANONYMOUS);
-}
-
-class Memset final : public Method {
-public:
-  const char *name() const override { return "memset"; }
-  char *get(size_t Size) override {
-    char *Block = mapAnonymous(Size);
-    fill(Block, Size);
-    return Block;
-  }
-  void put(char *Block, size_t Size) override { munmap(Block, Size); }
-};
-
-class HugePages final : public Method {
-public:
-  const char *name() const override { return "memset of huge pages"; }
-  char *get(size_t Size) override {
-    // Room to begin at a huge page.
-    Reserved = mapAnonymous(Size + HugePageSize);
-    const uintptr_t IntoPage =
-        reinterpret_cast<uintptr_t>(Reserved) % HugePageSize;
-    char *Block = Reserved + (IntoPage ? HugePageSize - IntoPage : 0);
-    // Without huge pages in the kernel this is as memset.
-    madvise(Block, Size, MADV_HUGEPAGE);
-    fill(Block, Size);
-    return Block;
-  }
-  void put(char *, size_t Size) override {
-    munmap(Reserved, Size + HugePageSize);
-  }
-
-private:
-  char *Reserved = nullptr;
-};
-
-// The kernel maps the pages of a batch in one call; the batch still is in the
-// cache when it is written.
-class Populate final : public Method {
-public:
-  const char *name() const override { return "populate, memset"; }
-  char *get(size_t Size) override {
-    char *Block = mapAnonymous(Size);
-    for (size_t At = 0; At < Size; At += Batch) {
-      const size_t Part = Size - At < Batch ? Size - At : Batch;
-      madvise(Block + At, Part, MADV_POPULATE_WRITE);
-      fill(Block + At, Part);
-    }
-    return Block;
-  }
-  void put(char *Block, size_t Size) override { munmap(Block, Size); }
-
-private:
-  static constexpr size_t Batch = 128 << 10;
-};
-
-// A sealed file that holds the pattern, to be mapped privately many times.
-class Window {
-public:
-  explicit constexpr Window(size_t Size) : WindowSize(Size) {}
-
-  void make() {
-    if (Fd >= 0)
-      return;
-    Fd = memfd_create("window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (Fd < 0 || ftruncate(Fd, static_cast<off_t>(WindowSize)) != 0)
-      fail("memfd_create");
-    void *Contents = mmap(nullptr, WindowSize, PROT_WRITE, MAP_SHARED, Fd, 0);
-    if (Contents == MAP_FAILED)
-      fail("mmap");
-    fill(static_cast<char *>(Contents), WindowSize);
-    munmap(Contents, WindowSize);
-    if (fcntl(Fd, F_ADD_SEALS,
-              F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-      fail("F_ADD_SEALS");
-  }
-
-  // Over all of a new block.
-  char *map(size_t Size) const {
-    if (Size <= WindowSize)
-      return mapOrFail(nullptr, Size, 0, Fd);
-    void *Reserved = mmap(nullptr, Size, PROT_NONE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (Reserved == MAP_FAILED)
-      fail("mmap");
-    char *Block = static_cast<char *>(Reserved);
-    for (size_t At = 0; At < Size; At += WindowSize) {
-      const size_t Part = Size - At < WindowSize ? Size - At : WindowSize;
-      mapOrFail(Block + At, Part, MAP_FIXED, Fd);
-    }
-    return Block;
-  }
-
-private:
-  const size_t WindowSize;
-  int Fd = -1;
-};
-
-class Windows final : public Method {
-public:
-  constexpr Windows(const char *Name, size_t WindowSize)
-      : Name(Name), TheWindow(WindowSize) {}
-  const char *name() const override { return Name; }
-  void make() { TheWindow.make(); }
-  char *get(size_t Size) override { return TheWindow.map(Size); }
-  void put(char *Block, size_t Size) override { munmap(Block, Size); }
-
-private:
-  const char *const Name;
-  Window TheWindow;
-};
 
 // A method with one block that it keeps.
 class Keeping : public Method {
@@ -328,7 +201,7 @@ Method *Chosen[MaxMethods];
 
 Methods freshMethods(size_t Size) {
   static Memset ByMemset;
-  static HugePages ByHugePages;
+  static HugePages ByHugePages("memset of huge pages", /*Fills=*/true);
   static Populate ByPopulate;
   static Windows Small("windows of 64 KiB", 64 * KiB);
   static Windows Medium("windows of 256 KiB", 256 * KiB);
@@ -336,7 +209,8 @@ Methods freshMethods(size_t Size) {
   size_t Count = 0;
   Chosen[Count++] = &ByMemset;
   Chosen[Count++] = &ByPopulate;
-  if (Size >= HugePageSize)
+  // A smaller one has none.
+  if (Size >= 2 * MiB)
     Chosen[Count++] = &ByHugePages;
   Windows *const Sizes[] = {&Small, &Medium, &Large};
   for (Windows *By : Sizes) {

@@ -7,24 +7,11 @@
 #ifndef REFPAGE_BENCHMARKS_REGRET_METHODS_H
 #define REFPAGE_BENCHMARKS_REGRET_METHODS_H
 
+#include "method.h"
+
 #include <stddef.h>
 
 namespace bench {
-
-constexpr unsigned char PatternByte = 0xab;
-
-class Method {
-public:
-  virtual const char *name() const = 0;
-  // A block that reads as the pattern. Ends the program if there is none.
-  virtual char *get(size_t Size) = 0;
-  virtual void put(char *Block, size_t Size) = 0;
-  // After each put(), not part of its time.
-  virtual void afterwards() {}
-
-protected:
-  ~Method() = default;
-};
 
 struct Methods {
   Method *const *List;

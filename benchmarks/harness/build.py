@@ -14,13 +14,14 @@ class BuildError(Exception):
     pass
 
 
-def _run(command):
+def run(command):
+    """A program of this project's that builds something."""
     if subprocess.run(command, stdout=sys.stderr, cwd=ROOT).returncode != 0:
         raise BuildError(" ".join(map(str, command)) + " failed")
 
 
 def install(packages):
-    _run([str(ROOT / "tools/setup"), *packages])
+    run([str(ROOT / "tools/setup"), *packages])
 
 
 def install_optional(package):
@@ -65,9 +66,9 @@ def install_command(command, package):
 
 def bazel(targets, *options):
     quiet = ("--ui_event_filters=-info", "--noshow_loading_progress")
-    _run(["bazel", "build", *quiet, *options, *targets])
+    run(["bazel", "build", *quiet, *options, *targets])
 
 
 def update_package_lists():
     as_root = [] if os.geteuid() == 0 else ["sudo"]
-    _run([*as_root, "apt-get", "-q", "update"])
+    run([*as_root, "apt-get", "-q", "update"])

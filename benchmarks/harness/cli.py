@@ -32,7 +32,7 @@ def _arguments(words):
         description="Runs a benchmark under the variants of the allocator, in"
         " turns, after one round\nthat is not counted. A Markdown table of the"
         " medians goes to stdout, the rows\nmeasured to bench-results/.\n\n"
-        f"NAME is one of\n{about}\n  {'all':{width}}  all but demo and mte\n"
+        f"NAME is one of\n{about}\n  {'all':{width}}  all but demo, kernel and mte\n"
         f"  {'peers':{width}}  all, or each BENCH, under other allocators too",
     )
     add = parser.add_argument
@@ -86,6 +86,14 @@ def _arguments(words):
         type=pathlib.Path,
         metavar="DIR",
         help="take the benchmark programs from here instead of building them",
+    )
+    add(
+        "--kernel",
+        default="6.1",
+        metavar="KERNEL",
+        help="of the bench kernel: 6.1 or 6.12 with the system call (default"
+        " 6.1), debian-6.1 or debian-6.12 without, or a folder with a bzImage"
+        " and, in build, what modules are built against",
     )
     arguments = parser.parse_intermixed_args(words)
     unknown = [n for n in arguments.benches if n not in benches.UNDER_PEERS]
@@ -229,6 +237,8 @@ def _run(arguments, bench):
             cache=context.cache_directory(),
             scratch=pathlib.Path(scratch),
             say=progress.note,
+            runs=arguments.runs or bench.runs,
+            kernel=arguments.kernel,
         )
         cases = _choose_cases(arguments, bench.cases(place))
         if bench.measure:

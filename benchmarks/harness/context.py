@@ -27,6 +27,9 @@ class Context:
     cache: pathlib.Path  # kept between runs
     scratch: pathlib.Path  # gone after this one
     say: object  # one line of text, for the person who waits
+    # For benches that measure elsewhere than on this machine.
+    runs: int = 1
+    kernel: str = ""  # --kernel
 
     def binary(self, name):
         return str(self.binaries / name)

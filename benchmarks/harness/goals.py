@@ -69,6 +69,9 @@ class Goal:
         return self.factor * base_median + self.plus
 
     def _miss(self, value, limit, values, base, name):
+        if not limit:
+            text = self.metric.text
+            return f"{self.metric.short} {text(value)}, goal {text(limit)}"
         over = f"{self.metric.short} {100 * (value / limit - 1):.1f} % over"
         if self.plus:
             text = self.metric.text

@@ -7,6 +7,7 @@ from . import (
     demo,
     fork,
     grow,
+    kernel,
     malloc,
     micro,
     mte,
@@ -29,15 +30,18 @@ ALL = {
         malloc,
         small,
         regret,
+        kernel,
         mte,
         demo,
     )
 }
 
 # What "all" runs. The demonstration repeats cases of the others; memory tags
-# are no matter of this machine.
+# and other kernels are no matter of this machine.
 FULL = tuple(
-    name for name in ALL if name not in (demo.BENCH.name, mte.BENCH.name)
+    name
+    for name, bench in ALL.items()
+    if not bench.measure and name != demo.BENCH.name
 )
 
 # What "peers" runs.

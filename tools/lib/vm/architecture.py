@@ -33,8 +33,10 @@ ARCHITECTURES = {
             libraries="x86_64-linux-gnu",
             qemu="qemu-system-x86_64",
             # With these two, the kernel clears and copies pages by `rep stosb`
-            # and `rep movsb`, which QEMU does a byte at a time.
-            hardware=("-machine", "pc", "-cpu", "max,-erms,-fsrm"),
+            # and `rep movsb`, which QEMU does a byte at a time. Of the family
+            # that QEMU's is of by itself, the kernel thinks that it should not
+            # use `rep` at all, as it does on every processor since.
+            hardware=("-machine", "pc", "-cpu", "max,-erms,-fsrm,family=23"),
             ports="ttyS",
             kernel_options=(
                 # A triple fault: kernels without ACPI and PCI end so, too.
