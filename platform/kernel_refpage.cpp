@@ -92,6 +92,19 @@ bool mayGoOn(UnderFilter Mode) {
   return Mode == UnderFilter::GoOn || !hasSeccompFilter();
 }
 
+// Before it is known that no filter kills for them, no calls are made that are
+// not made for memory files as well.
+int readPublished(const char *Path, UnderFilter Mode, char *Text, uptr Size) {
+  KeptFile File;
+  if (const int Error = openParked(Path, &File))
+    return Error;
+  int Error = ECANCELED;
+  if (mayGoOn(Mode))
+    Error = isOnSysfs(File) ? readAttribute(File, Text, Size) : EBADMSG;
+  giveUp(&File);
+  return Error;
+}
+
 int openDevice(const char *Path, dev_t Number, KeptFile *Device) {
   struct stat Status;
   // Some devices act on being opened.
@@ -124,13 +137,12 @@ int createRefpageBySyscall(const void *Content, u32 Size, UnderFilter Mode,
                            KeptFile *New, const RefpagePaths &Paths) {
   ScopedErrno KeepErrno;
   char Text[16];
-  if (const int Error = readSysfs(Paths.SyscallNumber, Text, sizeof(Text)))
+  if (const int Error =
+          readPublished(Paths.SyscallNumber, Mode, Text, sizeof(Text)))
     return Error;
   long Number;
   if (!parseSyscallNumber(Text, &Number))
     return EBADMSG;
-  if (!mayGoOn(Mode))
-    return ECANCELED;
   const long Fd = syscall(Number, Content, Size, 0UL);
   if (Fd == -1)
     return errno;
@@ -146,13 +158,12 @@ int createRefpageByDevice(const void *Content, u32 Size, u64 Flags,
                           const RefpagePaths &Paths) {
   ScopedErrno KeepErrno;
   char Text[16];
-  if (const int Error = readSysfs(Paths.DeviceNumber, Text, sizeof(Text)))
+  if (const int Error =
+          readPublished(Paths.DeviceNumber, Mode, Text, sizeof(Text)))
     return Error;
   dev_t Number;
   if (!parseDeviceNumber(Text, &Number))
     return EBADMSG;
-  if (!mayGoOn(Mode))
-    return ECANCELED;
   KeptFile Device;
   if (const int Error = openDevice(Paths.Device, Number, &Device))
     return Error;

@@ -4,6 +4,7 @@
 
 #include "platform/mapping_name.h"
 #include "platform/memory_tag.h"
+#include "platform/parked_fd.h"
 #include "platform/scoped_errno.h"
 #include "platform/sysfs.h"
 
@@ -204,11 +205,14 @@ void adviseHugePages(uptr Base, uptr Size) {
 }
 
 bool allowsHugePages() {
+  KeptFile Enabled;
+  if (openParked("/sys/kernel/mm/transparent_hugepage/enabled", &Enabled) != 0)
+    return false;
   char Text[64];
+  const int Error = readAttribute(Enabled, Text, sizeof(Text));
+  giveUp(&Enabled);
   // The choice that is in force is in brackets.
-  return readSysfs("/sys/kernel/mm/transparent_hugepage/enabled", Text,
-                   sizeof(Text)) == 0 &&
-         !strstr(Text, "[never]");
+  return !Error && !strstr(Text, "[never]");
 }
 
 } // namespace refpage

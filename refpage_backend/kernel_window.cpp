@@ -72,17 +72,20 @@ int checkContents(const Contents &Holds, const Window &W) {
   return Error;
 }
 
+constexpr char FilterText[] = "the process has a seccomp filter, or no /proc";
+
 const char *explainSyscall(int Error) {
   return Error == ENOENT      ? "this kernel has none"
          : Error == EBADMSG   ? "what the kernel has under its name is not it"
-         : Error == ECANCELED ? "the process has a seccomp filter"
+         : Error == ECANCELED ? FilterText
                               : nullptr;
 }
 
 const char *explainDevice(int Error) {
   return Error == ENOENT      ? "no module refpage, or no " REFPAGE_DEVICE_PATH
          : Error == EBADMSG   ? REFPAGE_DEVICE_PATH " is something else"
-         : Error == ECANCELED ? "the process has a seccomp filter"
+         : Error == ECANCELED ? FilterText
+         : Error == EDQUOT    ? "the user has as many of its files as one may"
                               : nullptr;
 }
 
@@ -119,10 +122,12 @@ int makeByDevice(const Contents &Holds, uptr, Window *New) {
   if (!Error)
     Error = createRefpageByDevice(From.getAddress(), From.getSize(), Used, Mode,
                                   &New->File);
+  if (Error)
+    return Error;
   // At most: the original, and a copy for each processor that has a fault.
   const uptr OwnMemory =
       (scudo::getNumberOfCPUs() + 1) * scudo::getPageSizeCached();
-  return Error ? Error : finish(Holds, OwnMemory, New);
+  return finish(Holds, OwnMemory, New);
 }
 
 } // namespace

@@ -17,6 +17,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <string>
+#include <vector>
+
 using namespace refpage_test;
 
 namespace {
@@ -70,6 +74,7 @@ void replaceByText(const char *Target, const char *Text) {
   unlink(Name);
 }
 
+const char FilterText[] = "the process has a seccomp filter, or no /proc";
 const char MemfdServed[] = "refpage:   memfd_window: [0-9]+ blocks";
 // As stats=1 prints it: each line after those that name who served.
 std::string servedButNotBy(const char *Kind, const char *Why) {
@@ -165,24 +170,54 @@ TEST_F(KernelDegradeDeathTest, AnotherNumberIsPublished) {
                                 "it"));
 }
 
-// Invariant 3.
-TEST_F(KernelDegradeDeathTest, UnderAFilterNothingIsTried) {
-  if (!canFilterCalls())
-    GTEST_SKIP() << "the emulator has no system call filters";
-  if (!isThere(Number) && !isThere(Device))
-    GTEST_SKIP() << "this kernel has no reference pages";
+TEST_F(KernelDegradeDeathTest, AUserWithTooManyFiles) {
+  constexpr char Limit[] = "/sys/module/refpage/parameters/max_user_files";
+  constexpr uid_t Nobody = 65534;
+  if (access(Limit, W_OK) != 0)
+    GTEST_SKIP() << "there is no module, or its parameters may not be changed";
+  std::string Before;
+  std::getline(std::ifstream(Limit), Before);
+  std::ofstream(Limit) << 0;
   setOptions("tag=off");
   EXPECT_EXIT(
       {
-        std::vector<long> Calls = {SYS_ioctl};
-        for (long Call = 463; Call != 600; Call++)
-          Calls.push_back(Call);
-        installFilter(Calls, SECCOMP_RET_KILL_PROCESS);
+        if (setresuid(Nobody, Nobody, Nobody) != 0)
+          _exit(NotAllowed);
         useAndExit();
       },
       testing::ExitedWithCode(0),
-      servedButNotBy(isThere(Number) ? "syscall" : "device",
-                     "the process has a seccomp filter"));
+      servedButNotBy("device", "the user has as many of its files as one may"));
+  std::ofstream(Limit) << Before;
+}
+
+// What is called on the way to the kernel's reference pages, and not on that to
+// memory files.
+std::vector<long> getCallsOfTheWayThere() {
+  std::vector<long> Calls = {SYS_ioctl, SYS_fstatfs, SYS_readlinkat,
+                             SYS_sched_getaffinity};
+#ifdef SYS_readlink
+  Calls.push_back(SYS_readlink);
+#endif
+  for (long Call = 463; Call != 600; Call++)
+    Calls.push_back(Call);
+  return Calls;
+}
+
+// Invariant 3. A kernel that has no such pages is looked at without them, too.
+TEST_F(KernelDegradeDeathTest, UnderAFilterNothingIsTried) {
+  if (!canFilterCalls())
+    GTEST_SKIP() << "the emulator has no system call filters";
+  setOptions("tag=off");
+  const std::string Why =
+      isThere(Number)   ? servedButNotBy("syscall", FilterText)
+      : isThere(Device) ? servedButNotBy("device", FilterText)
+                        : servedButNotBy("syscall", "this kernel has none");
+  EXPECT_EXIT(
+      {
+        installFilter(getCallsOfTheWayThere(), SECCOMP_RET_KILL_PROCESS);
+        useAndExit();
+      },
+      testing::ExitedWithCode(0), Why);
 }
 
 // Whoever asks for one by name knows the filter.
