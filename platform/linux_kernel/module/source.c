@@ -63,10 +63,14 @@ int refpage_source_check_parameters(void)
 	return -EINVAL;
 }
 
-/* Whether more entries may map the page. */
+/*
+ * Whether more entries may map the page. Those who pin it can make the count
+ * negative; if more were added, it would come to 0 while the page is in use.
+ */
 static bool is_usable(struct page *page)
 {
-	return page_ref_count(page) < page_ref_limit && !PageHWPoison(page);
+	return (unsigned int)page_ref_count(page) < page_ref_limit &&
+	       !PageHWPoison(page);
 }
 
 static int read_contents(struct page *page, u64 content, unsigned int size)
@@ -161,6 +165,11 @@ static struct page *make_copy(struct refpage_source *source)
 		kfree(copy);
 		return NULL;
 	}
+	/*
+	 * Mapped with PROT_MTE, its memory tags become the user's, and do not
+	 * fit KASAN's tag in page_address() any more.
+	 */
+	page_kasan_tag_reset(copy->page);
 	copy_highpage(copy->page, source->contents);
 	list_add(&copy->node, &source->copies);
 	return copy->page;
