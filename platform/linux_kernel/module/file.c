@@ -117,8 +117,7 @@ static vm_fault_t fault_as_write(struct vm_fault *vmf)
 /* Called for reads and, by do_cow_fault(), for what a store is to copy. */
 static vm_fault_t refpage_fault(struct vm_fault *vmf)
 {
-	struct file *file = vmf->vma->vm_file;
-	struct refpage_file *refpage = file->private_data;
+	struct refpage_file *refpage = vmf->vma->vm_file->private_data;
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	struct page *page;
 	vm_fault_t ret;
@@ -126,7 +125,7 @@ static vm_fault_t refpage_fault(struct vm_fault *vmf)
 	if ((refpage->flags & REFPAGE_FRESH) && !write)
 		return fault_as_write(vmf);
 
-	page = refpage_source_get_page(&refpage->source, file->f_mapping);
+	page = refpage_source_get_page(&refpage->source);
 	if (!page)
 		return VM_FAULT_OOM;
 	if ((refpage->flags & REFPAGE_UNACCOUNTED) && !write) {

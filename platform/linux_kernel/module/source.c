@@ -3,22 +3,28 @@
  * The pages behind a reference-page file, and how their reference counts stay
  * within bounds.
  *
- * Any number of page table entries may map a copy, and each counts a reference
- * (and a mapping, which are never more). Neither count may reach 2^31. At
- * page_ref_limit the file's unwritten pages are unmapped everywhere, as
- * truncate() does it, and fault again.
+ * Any number of page table entries may map a copy, and each counts a mapping and a
+ * reference. Mappings may not reach 2^31, and references, with those of others,
+ * not 2^32, which is 0.
  *
  * References come
- *  - from faults, which look at the count each time;
+ *  - from faults, which look at the count each time. At page_ref_limit another
+ *    copy takes over;
  *  - from fork(), which duplicates entries without asking. So forks add up how
  *    many pages their mappings could have had, and look at the counts whenever
- *    that exceeds the limit. Between two such looks they add no more than the
- *    limit, and those under way at a look no more than was counted at it. In all
- *    there are never more than 3 * page_ref_limit;
+ *    that exceeds the limit. Where one is twice the limit, the file's unwritten
+ *    pages are unmapped everywhere, as truncate() does it, and fault again.
+ *    Between two such looks forks add no more than the limit, and those under way
+ *    at a look no more than was counted at it. In all there are never more than
+ *    5 * page_ref_limit;
  *  - from those who pin pages (vmsplice(), direct I/O). They refuse once a count
- *    is negative, and find what is left up to 2^31. If they alone keep a count at
- *    the limit, another copy takes over. It takes 2^18 pins at a time, so copies
- *    do not pile up.
+ *    is negative, and find what is left up to 2^31. What they keep at the limit
+ *    takes 2^18 pins at a time, so copies do not pile up.
+ *
+ * Unmapping is for those who try to make a count overflow, since it is not quite
+ * harmless: where KSM has put the zero page in the place of written zeros
+ * (use_zero_pages), the kernel takes that for an unwritten page. The limit of one
+ * copy is reached by 1 TiB of memory that was read, and is no reason to unmap.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -40,7 +46,7 @@
 static int page_ref_limit = MAX_PAGE_REF_LIMIT;
 module_param(page_ref_limit, int, 0444);
 MODULE_PARM_DESC(page_ref_limit,
-		 "References to a page at which it is unmapped (256 to 2^28, the default)");
+		 "References to a page at which another takes over (256 to 2^28, the default)");
 
 /* A copy, in the list of them. */
 struct refpage_copy {
@@ -63,10 +69,14 @@ int refpage_source_check_parameters(void)
 	return -EINVAL;
 }
 
-/* Whether more entries may map the page. */
+/*
+ * Whether more entries may map the page. Those who pin it can make the count
+ * negative; if more were added, it would come to 0 while the page is in use.
+ */
 static bool is_usable(struct page *page)
 {
-	return page_ref_count(page) < page_ref_limit && !PageHWPoison(page);
+	return (unsigned int)page_ref_count(page) < page_ref_limit &&
+	       !PageHWPoison(page);
 }
 
 static int read_contents(struct page *page, u64 content, unsigned int size)
@@ -161,28 +171,24 @@ static struct page *make_copy(struct refpage_source *source)
 		kfree(copy);
 		return NULL;
 	}
+	/*
+	 * Mapped with PROT_MTE, its memory tags become the user's, and do not
+	 * fit KASAN's tag in page_address() any more.
+	 */
+	page_kasan_tag_reset(copy->page);
 	copy_highpage(copy->page, source->contents);
 	list_add(&copy->node, &source->copies);
 	return copy->page;
 }
 
-static void unmap_copies(struct address_space *mapping)
-{
-	/* To the end of the file; not what was written. */
-	unmap_mapping_pages(mapping, 0, 0, false);
-}
-
 /* Sees to it that a CPU's current copy is usable; NULL if there is no memory. */
 static struct page *renew_copy(struct refpage_source *source,
-			       struct page **current_copy,
-			       struct address_space *mapping)
+			       struct page **current_copy)
 {
 	struct page *page;
 
 	mutex_lock(&source->lock);
 	page = *current_copy;
-	if (page && !is_usable(page))
-		unmap_copies(mapping);
 	if (!page || !is_usable(page)) {
 		page = make_copy(source);
 		if (page) {
@@ -199,21 +205,19 @@ static struct page *renew_copy(struct refpage_source *source,
 /**
  * refpage_source_get_page() - a page with the contents, to be mapped or copied
  * @source: the source
- * @mapping: the file's
  *
  * May sleep.
  *
  * Return: the page, with a reference for the caller, or NULL if there is no
  * memory.
  */
-struct page *refpage_source_get_page(struct refpage_source *source,
-				     struct address_space *mapping)
+struct page *refpage_source_get_page(struct refpage_source *source)
 {
 	struct page **current_copy = raw_cpu_ptr(source->current_copies);
 	struct page *page = READ_ONCE(*current_copy);
 
 	if (unlikely(!page || !is_usable(page)))
-		return renew_copy(source, current_copy, mapping);
+		return renew_copy(source, current_copy);
 	get_page(page);
 	return page;
 }
@@ -238,8 +242,10 @@ void refpage_source_fork(struct refpage_source *source,
 	mutex_lock(&source->lock);
 	atomic_long_set(&source->forked, 0);
 	list_for_each_entry(copy, &source->copies, node)
-		full |= !is_usable(copy->page);
+		full |= (unsigned int)page_ref_count(copy->page) >=
+			2 * page_ref_limit;
+	/* To the end of the file; not what was written. */
 	if (full)
-		unmap_copies(vma->vm_file->f_mapping);
+		unmap_mapping_pages(vma->vm_file->f_mapping, 0, 0, false);
 	mutex_unlock(&source->lock);
 }

@@ -8,7 +8,6 @@
 #include <linux/percpu-defs.h>
 #include <linux/types.h>
 
-struct address_space;
 struct page;
 struct vm_area_struct;
 
@@ -38,8 +37,7 @@ int refpage_source_check_parameters(void);
 int refpage_source_init(struct refpage_source *source, u64 content,
 			unsigned int size);
 void refpage_source_destroy(struct refpage_source *source);
-struct page *refpage_source_get_page(struct refpage_source *source,
-				     struct address_space *mapping);
+struct page *refpage_source_get_page(struct refpage_source *source);
 void refpage_source_fork(struct refpage_source *source,
 			 struct vm_area_struct *vma);
 
