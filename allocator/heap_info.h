@@ -45,15 +45,16 @@ struct HeapSizes {
 HIDDEN HeapSizes getHeapSizes();
 
 // The same under the names of mallinfo(), in the types of either C library:
-//   arena     SmallMapped
+//   arena     SmallMapped, a part of hblkhd
 //   ordblks   KeptBlocks (small free blocks are not counted)
 //   hblks     LargeBlocks
-//   hblkhd    LargeUsed
-//   usmblks   mapped(): bionic's readers take it for the size of the heap
+//   hblkhd    mapped(), as upstream's: all of it comes from mmap()
+//   usmblks   the same: bionic's readers take it for the size of the heap
 //   fsmblks   SmallFree
 //   uordblks  used()
 //   fordblks  free()
 //   keepcost  free(): what trimming can give back at most
+// So large blocks in use are hblkhd - arena - (fordblks - fsmblks) bytes.
 // What is too large for the type is the type's largest number.
 template <typename Mallinfo> Mallinfo getMallinfo() {
   using Field = decltype(Mallinfo::arena);
@@ -68,7 +69,7 @@ template <typename Mallinfo> Mallinfo getMallinfo() {
   Info.arena = Fit(Sizes.SmallMapped);
   Info.ordblks = Fit(Sizes.KeptBlocks);
   Info.hblks = Fit(Sizes.LargeBlocks);
-  Info.hblkhd = Fit(Sizes.LargeUsed);
+  Info.hblkhd = Fit(Sizes.mapped());
   Info.usmblks = Fit(Sizes.mapped());
   Info.fsmblks = Fit(Sizes.SmallFree);
   Info.uordblks = Fit(Sizes.used());

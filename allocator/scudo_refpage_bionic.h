@@ -27,8 +27,8 @@ typedef struct {
   size_t ordblks; /* freed large blocks that are kept for reuse */
   size_t smblks;  /* 0 */
   size_t hblks;   /* large blocks in use */
-  size_t hblkhd;  /* their bytes: whole pages, headers included */
-  size_t usmblks; /* bytes of the heap: arena, hblkhd and what is kept */
+  size_t hblkhd;  /* bytes of the heap: arena, large blocks and what is kept */
+  size_t usmblks; /* the same as hblkhd */
   size_t fsmblks; /* bytes of free small blocks */
   size_t
       uordblks; /* bytes of blocks in use: small (of their class) and large */

@@ -17,17 +17,20 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
 
 namespace refpage {
 namespace {
 
 // Whether Fd can be the memory file that was just made: empty, of no folder,
-// and sealable but not sealed. Between two calls the number may have become
-// another file's.
-bool looksNew(int Fd) {
+// and with just the seals that it came with. Between two calls the number may
+// have become another file's. From 6.3 on even another new memory file, such as
+// programs make them, differs: by the seal of MFD_NOEXEC_SEAL.
+bool looksNew(int Fd, int Seals) {
   struct stat Status;
-  const int Seals = fcntl(Fd, F_GET_SEALS);
-  return Seals != -1 && !(Seals & F_SEAL_SEAL) && fstat(Fd, &Status) == 0 &&
+  return fcntl(Fd, F_GET_SEALS) == Seals && fstat(Fd, &Status) == 0 &&
          Status.st_size == 0 && Status.st_nlink == 0;
 }
 
@@ -50,21 +53,27 @@ int MemfdInMaking::create(const char *Name, uptr Size) {
     return EFBIG;
 
   const unsigned Flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  int Seals = F_SEAL_EXEC;
   int LowFd = memfd_create(Name, Flags | MFD_NOEXEC_SEAL);
-  if (LowFd == -1 && errno == EINVAL)
+  if (LowFd == -1 && errno == EINVAL) {
+    Seals = 0;
     LowFd = memfd_create(Name, Flags);
+  }
   if (LowFd == -1)
     return errno;
-  if (const int Error = parkFd(LowFd, &File.Fd, &File.Identity)) {
-    File.Fd = -1;
-    return Error;
-  }
-  if (!looksNew(File.Fd)) {
-    // Somebody else's file, of which a duplicate was made here.
-    close(File.Fd);
-    File.Fd = -1;
+  KeptFile Parked;
+  const int ParkError = duplicateParked(LowFd, &Parked.Fd, &Parked.Identity);
+  // If it is somebody else's by now, so is its low number, which stays open.
+  const bool IsOurs = looksNew(ParkError ? LowFd : Parked.Fd, Seals);
+  if (IsOurs && ParkError != EBADF)
+    closeIfSame(LowFd, Parked.Identity);
+  if (ParkError)
+    return ParkError;
+  if (!IsOurs) {
+    close(Parked.Fd);
     return EBADF;
   }
+  File = Parked;
   if (const int Error = expectOurs())
     return Error;
   return ftruncate(File.Fd, static_cast<off_t>(Size)) == -1 ? errno : 0;

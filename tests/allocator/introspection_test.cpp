@@ -53,12 +53,17 @@ void freeBlocks(int Count) {
     free(Blocks[I]);
 }
 
+// Of the mapped bytes, those in large blocks in use.
+size_t largeBytes(const struct mallinfo2 &Info) {
+  return Info.hblkhd - Info.arena - (Info.fordblks - Info.fsmblks);
+}
+
 void expectConsistent(const struct mallinfo2 &Info) {
-  EXPECT_GE(Info.uordblks, Info.hblkhd);
+  EXPECT_EQ(Info.usmblks, Info.hblkhd);
   EXPECT_GE(Info.fordblks, Info.fsmblks);
-  EXPECT_LE(Info.uordblks - Info.hblkhd + Info.fsmblks, Info.arena);
-  EXPECT_EQ(Info.usmblks,
-            Info.arena + Info.hblkhd + Info.fordblks - Info.fsmblks);
+  EXPECT_GE(Info.hblkhd, Info.arena + (Info.fordblks - Info.fsmblks));
+  EXPECT_GE(Info.uordblks, largeBytes(Info));
+  EXPECT_LE(Info.uordblks - largeBytes(Info) + Info.fsmblks, Info.arena);
   EXPECT_GE(Info.usmblks, Info.uordblks + Info.fordblks);
   EXPECT_EQ(Info.keepcost, Info.fordblks);
   EXPECT_EQ(Info.smblks, 0U);
@@ -71,7 +76,7 @@ TEST(MallinfoTest, NewLargeBlocksCountWithTheirPages) {
   const struct mallinfo2 With = mallinfo2();
   freeBlocks(10);
   EXPECT_EQ(With.hblks - Before.hblks, 10U);
-  EXPECT_EQ(With.hblkhd - Before.hblkhd, 3000 * Page);
+  EXPECT_EQ(largeBytes(With) - largeBytes(Before), 3000 * Page);
   EXPECT_EQ(With.uordblks - Before.uordblks, 3000 * Page);
   EXPECT_EQ(With.usmblks - Before.usmblks, 3000 * Page);
   EXPECT_EQ(With.arena, Before.arena);
@@ -91,14 +96,14 @@ TEST(MallinfoTest, FreedLargeBlocksCountAsFreeIfTheyAreKept) {
   for (int I = 5; I != 10; I++)
     free(Blocks[I]);
   EXPECT_EQ(With.hblks - Less.hblks, 5U);
-  EXPECT_EQ(With.hblkhd - Less.hblkhd, 1500 * Page);
+  EXPECT_EQ(largeBytes(With) - largeBytes(Less), 1500 * Page);
   EXPECT_EQ(With.uordblks - Less.uordblks, 1500 * Page);
   EXPECT_EQ(Less.ordblks, 5U);
   EXPECT_EQ(Less.fordblks - With.fordblks, 1500 * Page);
   EXPECT_EQ(Less.usmblks, With.usmblks);
   EXPECT_EQ(Purged.ordblks, 0U);
   EXPECT_EQ(Purged.fordblks, Purged.fsmblks);
-  EXPECT_EQ(Purged.hblkhd, Less.hblkhd);
+  EXPECT_EQ(largeBytes(Purged), largeBytes(Less));
   expectConsistent(Less);
   expectConsistent(Purged);
 }
@@ -135,11 +140,11 @@ TEST(MallinfoTest, ReallocChangesALargeBlockByItsPages) {
   mallopt(PurgeAll, 0);
   const struct mallinfo2 After = mallinfo2();
   EXPECT_EQ(Grown.hblks, Before.hblks);
-  EXPECT_EQ(Grown.hblkhd - Before.hblkhd, 700 * Page);
+  EXPECT_EQ(largeBytes(Grown) - largeBytes(Before), 700 * Page);
   EXPECT_EQ(Shrunk.hblks, Before.hblks);
-  EXPECT_EQ(Grown.hblkhd - Shrunk.hblkhd, 800 * Page);
+  EXPECT_EQ(largeBytes(Grown) - largeBytes(Shrunk), 800 * Page);
   EXPECT_EQ(Before.hblks - After.hblks, 1U);
-  EXPECT_EQ(Before.hblkhd - After.hblkhd, 300 * Page);
+  EXPECT_EQ(largeBytes(Before) - largeBytes(After), 300 * Page);
   for (const struct mallinfo2 &Info : {Before, Grown, Shrunk, After})
     expectConsistent(Info);
 }
@@ -173,7 +178,7 @@ TEST(MallinfoTest, SmallBlocksMoveBetweenUsedAndFree) {
   EXPECT_EQ(Without.fordblks - With.fordblks, Bytes);
   EXPECT_EQ(Again.uordblks, With.uordblks);
   EXPECT_EQ(With.arena, Without.arena);
-  EXPECT_EQ(With.hblkhd, Without.hblkhd);
+  EXPECT_EQ(largeBytes(With), largeBytes(Without));
   expectConsistent(With);
   expectConsistent(Without);
 }
@@ -187,7 +192,7 @@ TEST(MallinfoTest, AlignedAndZeroedBlocksCountToo) {
   freeBlocks(2);
   EXPECT_EQ(With.hblks - Before.hblks, 2U);
   // The headers of the aligned one are in a page of their own.
-  EXPECT_EQ(With.hblkhd - Before.hblkhd, 601 * Page);
+  EXPECT_EQ(largeBytes(With) - largeBytes(Before), 601 * Page);
   expectConsistent(With);
 }
 
