@@ -52,15 +52,6 @@ int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity) {
   return EBADF;
 }
 
-int parkFd(int Fd, int *ParkedFd, FileIdentity *Identity) {
-  ScopedErrno KeepErrno;
-  const int Error = duplicateParked(Fd, ParkedFd, Identity);
-  // Without an identity the number may be the program's by now.
-  if (Error != EBADF)
-    closeIfSame(Fd, *Identity);
-  return Error;
-}
-
 bool isSameFile(int Fd, const FileIdentity &Identity) {
   ScopedErrno KeepErrno;
   FileIdentity Found;
@@ -78,10 +69,25 @@ int openParked(const char *Path, KeptFile *File) {
   const int Fd = open(Path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (Fd == -1)
     return errno;
-  const int Error = parkFd(Fd, &File->Fd, &File->Identity);
+  KeptFile Parked;
+  const int Error = duplicateParked(Fd, &Parked.Fd, &Parked.Identity);
+  if (Error == EBADF)
+    return Error;
+  // If it is somebody else's by now, so is its low number, which stays open.
+  struct stat Status;
+  const bool IsOurs =
+      stat(Path, &Status) == 0 &&
+      Parked.Identity == FileIdentity{Status.st_dev, Status.st_ino};
+  if (IsOurs)
+    closeIfSame(Fd, Parked.Identity);
   if (Error)
-    *File = KeptFile();
-  return Error;
+    return Error;
+  if (!IsOurs) {
+    giveUp(&Parked);
+    return EBADF;
+  }
+  *File = Parked;
+  return 0;
 }
 
 void giveUp(KeptFile *File) {

@@ -31,19 +31,22 @@ struct KeptFile {
   FileIdentity Identity;
 };
 
-// Moves Fd to a high, close-on-exec number near the top of what the process may
-// use (RLIMIT_NOFILE, at most 1024: the kernel's table grows with the number).
-// On success sets *ParkedFd and *Identity and returns 0; Fd itself is closed
-// either way, if it still is the file that was moved. Never parks on 0, 1 or 2,
-// which programs write to unseen.
-int parkFd(int Fd, int *ParkedFd, FileIdentity *Identity);
+// Duplicates Fd to a high, close-on-exec number near the top of what the
+// process may use (RLIMIT_NOFILE, at most 1024: the kernel's table grows with
+// the number). On success sets *ParkedFd and *Identity and returns 0. Never
+// parks on 0, 1 or 2, which programs write to unseen. EBADF: Fd became another
+// file meanwhile, or none.
+//
+// Until here another thread may have closed Fd and have got its number for a
+// file of its own, which then is what was duplicated. So the caller looks
+// whether ParkedFd, which no open() returns, is what it opened, before it uses
+// it and before it closes Fd.
+int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity);
 
 // Opens a file for reading and parks it; what it finds in its place, a pipe or
-// a terminal, is neither waited for nor taken over. Returns 0 or an errno.
+// a terminal, is neither waited for nor taken over. Returns 0 or an errno;
+// EBADF: the descriptor was lost to the program, whose file is left alone.
 int openParked(const char *Path, KeptFile *File);
-
-// Like parkFd(), but leaves Fd open.
-int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity);
 
 // Whether Fd is open and is the file of that identity.
 bool isSameFile(int Fd, const FileIdentity &Identity);

@@ -3,9 +3,12 @@
 
 #include "allocator/scudo_refpage_bionic.h"
 
+// g++ takes any file for C++.
 #ifdef __cplusplus
-extern "C" /* g++ takes any file for C++. */
+#define C_NAME extern "C"
+#else
+#define C_NAME extern
 #endif
-void *allocateInC(size_t size);
+C_NAME void *allocateInC(size_t Size);
 
-void *allocateInC(size_t size) { return scudo_malloc(size); }
+void *allocateInC(size_t Size) { return scudo_malloc(Size); }

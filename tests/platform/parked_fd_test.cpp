@@ -22,17 +22,28 @@ int makeFile() {
   return Fd;
 }
 
-TEST(ParkedFdTest, MovesToAHighCloseOnExecNumberAndFreesTheLowOne) {
+TEST(ParkedFdTest, OpensOnAHighCloseOnExecNumberAlone) {
+  const size_t Before = listDescriptors().size();
+  KeptFile File;
+  ASSERT_EQ(openParked("/proc/self/status", &File), 0);
+  EXPECT_GE(File.Fd, 900);
+  EXPECT_LT(File.Fd, 1024);
+  EXPECT_EQ(fcntl(File.Fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  EXPECT_TRUE(isSameFile(File.Fd, File.Identity));
+  EXPECT_EQ(listDescriptors().size(), Before + 1);
+  giveUp(&File);
+  EXPECT_EQ(listDescriptors().size(), Before);
+}
+
+TEST(ParkedFdTest, ADuplicateLeavesTheFileOpen) {
   const int Low = makeFile();
   int Parked;
   FileIdentity Identity;
-  ASSERT_EQ(parkFd(Low, &Parked, &Identity), 0);
-  EXPECT_GE(Parked, 900);
-  EXPECT_LT(Parked, 1024);
-  EXPECT_EQ(fcntl(Parked, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-  EXPECT_EQ(fcntl(Low, F_GETFD), -1);
+  ASSERT_EQ(duplicateParked(Low, &Parked, &Identity), 0);
+  EXPECT_TRUE(isSameFile(Low, Identity));
   EXPECT_TRUE(isSameFile(Parked, Identity));
-  closeIfSame(Parked, Identity);
+  close(Low);
+  close(Parked);
 }
 
 TEST(ParkedFdTest, StaysBelowTheLimitOfTheProcess) {
@@ -43,7 +54,9 @@ TEST(ParkedFdTest, StaysBelowTheLimitOfTheProcess) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &Small), 0);
   int Parked;
   FileIdentity Identity;
-  EXPECT_EQ(parkFd(makeFile(), &Parked, &Identity), 0);
+  const int Fd = makeFile();
+  EXPECT_EQ(duplicateParked(Fd, &Parked, &Identity), 0);
+  close(Fd);
   EXPECT_GE(Parked, 36);
   EXPECT_LT(Parked, 100);
   closeIfSame(Parked, Identity);
@@ -61,7 +74,7 @@ TEST(ParkedFdTest, NeverTakesTheStandardStreams) {
   close(0);
   int Parked = -1;
   FileIdentity Identity;
-  const int Error = parkFd(Fd, &Parked, &Identity);
+  const int Error = duplicateParked(Fd, &Parked, &Identity);
   if (KeptInput != -1) {
     dup2(KeptInput, 0);
     close(KeptInput);
@@ -69,13 +82,16 @@ TEST(ParkedFdTest, NeverTakesTheStandardStreams) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &Old), 0);
   ASSERT_EQ(Error, 0);
   EXPECT_GE(Parked, 3);
+  close(Fd);
   closeIfSame(Parked, Identity);
 }
 
 TEST(ParkedFdTest, AClosedNumberIsNotTheFile) {
   int Parked;
   FileIdentity Identity;
-  ASSERT_EQ(parkFd(makeFile(), &Parked, &Identity), 0);
+  const int Fd = makeFile();
+  ASSERT_EQ(duplicateParked(Fd, &Parked, &Identity), 0);
+  close(Fd);
   close(Parked);
   EXPECT_FALSE(isSameFile(Parked, Identity));
 }
@@ -83,7 +99,9 @@ TEST(ParkedFdTest, AClosedNumberIsNotTheFile) {
 TEST(ParkedFdTest, AReusedNumberIsNotTheFileAndIsLeftOpen) {
   int Parked;
   FileIdentity Identity;
-  ASSERT_EQ(parkFd(makeFile(), &Parked, &Identity), 0);
+  const int Fd = makeFile();
+  ASSERT_EQ(duplicateParked(Fd, &Parked, &Identity), 0);
+  close(Fd);
   const int Other = makeFile();
   ASSERT_EQ(dup2(Other, Parked), Parked);
   EXPECT_FALSE(isSameFile(Parked, Identity));
@@ -95,20 +113,22 @@ TEST(ParkedFdTest, AReusedNumberIsNotTheFileAndIsLeftOpen) {
 
 TEST(ParkedFdTest, FailureClosesTheFileAndKeepsErrno) {
   const size_t Before = listDescriptors().size();
-  const int Fd = makeFile();
+  // One is free, for the file itself.
+  const int Free = makeFile();
+  close(Free);
   rlimit Old;
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &Old), 0);
-  rlimit None = Old;
-  None.rlim_cur = 0;
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &None), 0);
+  rlimit Full = Old;
+  Full.rlim_cur = static_cast<rlim_t>(Free) + 1;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &Full), 0);
   errno = 0;
-  int Parked;
-  FileIdentity Identity;
-  const int Error = parkFd(Fd, &Parked, &Identity);
+  KeptFile File;
+  const int Error = openParked("/proc/self/status", &File);
   const int Errno = errno;
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &Old), 0);
   EXPECT_TRUE(Error == EINVAL || Error == EMFILE) << Error;
   EXPECT_EQ(Errno, 0);
+  EXPECT_EQ(File.Fd, -1);
   EXPECT_EQ(listDescriptors().size(), Before);
 }
 
