@@ -21,6 +21,18 @@ bool identify(int Fd, FileIdentity *Identity) {
   return true;
 }
 
+// Whether Fd can be what openParked() has opened: hardly anything else is both
+// read-only and non-blocking, but for the kernel's own objects (inotify), which
+// have no type. To look again at the path does not do: that of a thread is gone
+// with it.
+bool isOpenedAsHere(int Fd) {
+  const int Flags = fcntl(Fd, F_GETFL);
+  struct stat Status;
+  return Flags != -1 && (Flags & O_ACCMODE) == O_RDONLY &&
+         (Flags & O_NONBLOCK) && fstat(Fd, &Status) == 0 &&
+         (Status.st_mode & S_IFMT) != 0;
+}
+
 } // namespace
 
 int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity) {
@@ -74,10 +86,7 @@ int openParked(const char *Path, KeptFile *File) {
   if (Error == EBADF)
     return Error;
   // If it is somebody else's by now, so is its low number, which stays open.
-  struct stat Status;
-  const bool IsOurs =
-      stat(Path, &Status) == 0 &&
-      Parked.Identity == FileIdentity{Status.st_dev, Status.st_ino};
+  const bool IsOurs = isOpenedAsHere(Error ? Fd : Parked.Fd);
   if (IsOurs)
     closeIfSame(Fd, Parked.Identity);
   if (Error)

@@ -43,6 +43,7 @@ const std::map<std::string, unsigned> Values = {
     {"MADV_POPULATE_WRITE", 23},
     VALUE(F_DUPFD_CLOEXEC),
     VALUE(F_ADD_SEALS),
+    VALUE(F_GETFL),
     VALUE(F_GET_SEALS),
     VALUE(O_WRONLY),
     VALUE(O_RDWR),
