@@ -142,6 +142,13 @@ TEST_F(SeccompDeathTest, MemsetBackendMakesNoFiles) {
   unsetenv("REFPAGE_OPTIONS");
 }
 
+std::vector<AllowedCall> operator+(std::vector<AllowedCall> A,
+                                   const std::vector<AllowedCall> &B) {
+  A.insert(A.end(), B.begin(), B.end());
+  return A;
+}
+
+#if defined(__x86_64__)
 // What glibc needs besides for threads, children and the end of a process.
 std::vector<AllowedCall> getProgramsOwnCalls() {
   return {{SYS_clone3},         {SYS_clone},
@@ -152,13 +159,6 @@ std::vector<AllowedCall> getProgramsOwnCalls() {
           {SYS_exit_group}};
 }
 
-std::vector<AllowedCall> operator+(std::vector<AllowedCall> A,
-                                   const std::vector<AllowedCall> &B) {
-  A.insert(A.end(), B.begin(), B.end());
-  return A;
-}
-
-#if defined(__x86_64__)
 class DocumentedCallsDeathTest
     : public SeccompDeathTest,
       public testing::WithParamInterface<const char *> {};
