@@ -63,10 +63,11 @@ def read_events(path):
                 attempts = results.setdefault(test["label"], {})
                 # Attempts come in order: the last one stays.
                 attempts[test.get("run"), test.get("shard")] = event["testResult"]
-            elif "targetCompleted" in name and not event.get("completed", {}).get(
-                "success"
-            ):
-                unbuilt.append(name["targetCompleted"]["label"])
+            elif "targetCompleted" in name:
+                # For another architecture (target_compatible_with).
+                is_skipped = event.get("aborted", {}).get("reason") == "SKIPPED"
+                if not is_skipped and not event.get("completed", {}).get("success"):
+                    unbuilt.append(name["targetCompleted"]["label"])
     return results, unbuilt
 
 
