@@ -42,7 +42,7 @@ Source::WindowWish Source::getWish(uptr NewBytes) {
   const uptr LargeWindow = Holds.Tag ? 2UL << 20 : 4UL << 20;
   constexpr uptr MaxMappings = 1024;
   // A block of 4 MiB in eight views takes 0.23 of the instructions of tagging
-  // it whole on huge pages, in four 0.17.
+  // it whole on huge pages, in four 0.15.
   const uptr FreeMemory =
       Holds.Tag && LargestBlock < (4UL << 20) ? 512UL << 10 : 1UL << 20;
   constexpr uptr LiveShare = 64;
