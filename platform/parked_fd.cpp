@@ -81,22 +81,7 @@ int openParked(const char *Path, KeptFile *File) {
   const int Fd = open(Path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (Fd == -1)
     return errno;
-  KeptFile Parked;
-  const int Error = duplicateParked(Fd, &Parked.Fd, &Parked.Identity);
-  if (Error == EBADF)
-    return Error;
-  // If it is somebody else's by now, so is its low number, which stays open.
-  const bool IsOurs = isOpenedAsHere(Error ? Fd : Parked.Fd);
-  if (IsOurs)
-    closeIfSame(Fd, Parked.Identity);
-  if (Error)
-    return Error;
-  if (!IsOurs) {
-    giveUp(&Parked);
-    return EBADF;
-  }
-  *File = Parked;
-  return 0;
+  return parkIfOurs(Fd, isOpenedAsHere, File);
 }
 
 void giveUp(KeptFile *File) {

@@ -13,6 +13,8 @@
 
 #include "platform/types.h"
 
+#include <errno.h>
+
 namespace refpage {
 
 // What tells one open file from every other for as long as it exists.
@@ -43,6 +45,12 @@ struct KeptFile {
 // it and before it closes Fd.
 int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity);
 
+// The same for a descriptor that was just opened, with that look: IsOurs(a
+// descriptor) tells whether it is what was opened. Fd is closed unless it is
+// not. *New is set on success only. EBADF: it was lost to the program.
+template <typename Predicate>
+int parkIfOurs(int Fd, Predicate IsOurs, KeptFile *New);
+
 // Opens a file for reading and parks it; what it finds in its place, a pipe or
 // a terminal, is neither waited for nor taken over. Returns 0 or an errno;
 // EBADF: the descriptor was lost to the program, whose file is left alone.
@@ -57,6 +65,26 @@ void closeIfSame(int Fd, const FileIdentity &Identity);
 
 // The same for a kept file, which is none afterwards.
 void giveUp(KeptFile *File);
+
+template <typename Predicate>
+int parkIfOurs(int Fd, Predicate IsOurs, KeptFile *New) {
+  KeptFile Parked;
+  const int Error = duplicateParked(Fd, &Parked.Fd, &Parked.Identity);
+  if (Error == EBADF)
+    return Error;
+  // If it is somebody else's by now, so is its low number, which stays open.
+  const bool Ours = IsOurs(Error ? Fd : Parked.Fd);
+  if (Ours)
+    closeIfSame(Fd, Parked.Identity);
+  if (Error)
+    return Error;
+  if (!Ours) {
+    giveUp(&Parked);
+    return EBADF;
+  }
+  *New = Parked;
+  return 0;
+}
 
 } // namespace refpage
 

@@ -61,19 +61,9 @@ int MemfdInMaking::create(const char *Name, uptr Size) {
   }
   if (LowFd == -1)
     return errno;
-  KeptFile Parked;
-  const int ParkError = duplicateParked(LowFd, &Parked.Fd, &Parked.Identity);
-  // If it is somebody else's by now, so is its low number, which stays open.
-  const bool IsOurs = looksNew(ParkError ? LowFd : Parked.Fd, Seals);
-  if (IsOurs && ParkError != EBADF)
-    closeIfSame(LowFd, Parked.Identity);
-  if (ParkError)
-    return ParkError;
-  if (!IsOurs) {
-    close(Parked.Fd);
-    return EBADF;
-  }
-  File = Parked;
+  const auto IsOurs = [Seals](int Fd) { return looksNew(Fd, Seals); };
+  if (const int Error = parkIfOurs(LowFd, IsOurs, &File))
+    return Error;
   if (const int Error = expectOurs())
     return Error;
   return ftruncate(File.Fd, static_cast<off_t>(Size)) == -1 ? errno : 0;
