@@ -113,7 +113,7 @@ private:
   // Often about sizes at which something changes.
   size_t anySize() {
     constexpr size_t Edges[] = {
-        Page,         8 * Page,     32 * KiB,  64 * KiB,  64 * KiB - 16,
+        4 * Page,     8 * Page,     32 * KiB,  64 * KiB,  64 * KiB - 16,
         128 * KiB,    256 * KiB,    512 * KiB, 512 * KiB, MiB,
         2 * MiB,      2 * MiB,      4 * MiB,   4 * MiB,   8 * MiB,
         2 * MiB + 64, 256 * KiB - 64};
