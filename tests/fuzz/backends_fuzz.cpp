@@ -120,7 +120,7 @@ private:
                               MiB,       2 * MiB,   2 * MiB,   4 * MiB,
                               4 * MiB,   8 * MiB,   32 * MiB,  64 * MiB};
     const uptr Size = In.pick(Sizes) + In.upTo(6) * Page;
-    return Size - std::min(Size / 2, 3 * Page);
+    return Size - std::min(Size / 2 / Page, uptr(3)) * Page;
   }
   uptr anyFront(uptr Size) {
     return In.oneIn(3) ? In.upTo(Size / Page) * Page : 0;

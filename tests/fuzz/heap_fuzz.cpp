@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <map>
 #include <optional>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <string>
@@ -61,6 +62,9 @@ public:
     while (!Blocks.empty())
       drop(Blocks.size() - 1);
     restoreSettings();
+    const scudo_mallinfo_t Info = scudo_mallinfo();
+    if (Info.hblks || Info.ordblks)
+      fail("%zu large blocks are left, %zu are kept", Info.hblks, Info.ordblks);
     for (const int Fd : TheirDescriptors)
       close(Fd);
   }
@@ -552,17 +556,22 @@ private:
     if (Pid == -1)
       return;
     if (Pid == 0) {
+      signal(SIGALRM, SIG_DFL); // libFuzzer's.
       alarm(60);
       make();
       for (int I = 0; I != 3 && !Blocks.empty(); I++) {
-        resize(0);
         drop(0);
+        if (!Blocks.empty())
+          resize(0);
       }
       iterate();
       _exit(0);
     }
     int Status = 0;
-    if (waitpid(Pid, &Status, 0) != Pid || Status)
+    pid_t Ended;
+    while ((Ended = waitpid(Pid, &Status, 0)) == -1 && errno == EINTR)
+      ;
+    if (Ended != Pid || Status)
       fail("a child ends with status %x", Status);
   }
 
