@@ -2,6 +2,7 @@
 
 #include "tools/refpage/launch.h"
 
+#include "tools/refpage/clock.h"
 #include "tools/refpage/failure.h"
 
 #include <errno.h>
@@ -10,18 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace refpage {
 namespace {
-
-double getTime() {
-  timespec Now;
-  clock_gettime(CLOCK_MONOTONIC, &Now);
-  return static_cast<double>(Now.tv_sec) +
-         static_cast<double>(Now.tv_nsec) * 1e-9;
-}
 
 // What others send to end, stop or tell a program something.
 constexpr int ForwardedSignals[] = {SIGHUP,  SIGINT,   SIGQUIT,
@@ -114,7 +107,7 @@ Outcome runCommand(const Launch &What) {
 
   HeldSignals Signals;
   Outcome Result;
-  const double Start = getTime();
+  const double Start = getMonotonicTime();
   Result.Pid = fork();
   if (Result.Pid == 0) {
     Signals.restore();
@@ -141,7 +134,7 @@ Outcome runCommand(const Launch &What) {
     if (Info.si_code != SI_KERNEL)
       kill(Result.Pid, Info.si_signo);
   }
-  Result.Seconds = getTime() - Start;
+  Result.Seconds = getMonotonicTime() - Start;
 
   if (ExecError)
     throw Failure(std::string("cannot run '") + What.Command[0] +
