@@ -59,17 +59,22 @@ void appendToVariable(const char *Name, const std::string &Value) {
   setenv(Name, All.c_str(), 1);
 }
 
+bool redirect(Streams InAndOut) {
+  if (InAndOut == Streams::Inherit)
+    return true;
+  const int Null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (Null == -1 || dup2(Null, STDIN_FILENO) == -1)
+    return false;
+  if (InAndOut == Streams::ToStderr)
+    return dup2(STDERR_FILENO, STDOUT_FILENO) != -1;
+  return dup2(Null, STDOUT_FILENO) != -1 && dup2(Null, STDERR_FILENO) != -1;
+}
+
 // Does not return. Writes errno to Pipe if the command cannot be run.
 [[noreturn]] void becomeCommand(const Launch &What, int Pipe) {
   appendToVariable("LD_PRELOAD", What.Library);
   appendToVariable("REFPAGE_OPTIONS", What.Options);
-  bool IsReady = true;
-  if (What.IsQuiet) {
-    const int Null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int Fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-      IsReady &= dup2(Null, Fd) == Fd;
-  }
-  if (IsReady)
+  if (redirect(What.InAndOut))
     execvp(What.Command[0], What.Command);
   const int Error = errno;
   (void)!write(Pipe, &Error, sizeof(Error));

@@ -48,7 +48,7 @@ void printBackends(const std::vector<Trial> &Trials) {
                {"mappings", Align::Right},
                {"filled", Align::Right},
                {"windows", Align::Right}});
-  Table Failures({{"backend"}, {"does not work"}});
+  Table Failures({{"not here"}, {"because"}, {"it takes"}});
   for (const Trial &T : Trials) {
     if (T.Works)
       Costs.addRow({T.Name, formatTime(T.Cost.Untouched),
@@ -57,13 +57,13 @@ void printBackends(const std::vector<Trial> &Trials) {
                     std::to_string(T.Mappings), formatBytes(T.FilledBytes),
                     formatBytes(T.WindowBytes)});
     else
-      Failures.addRow(
-          {T.Name,
-           T.Reason + (T.Remedy.empty() ? "" : "; it takes " + T.Remedy)});
+      Failures.addRow({T.Name, T.Reason, T.Remedy});
   }
   printWrapped(stdout, "What works, and what a block of " +
                            formatBytes(TrialBlockSize) + " costs:");
   Costs.print(stdout);
+  printWrapped(stdout, "(dense_fill: a memset for blocks that get written "
+                       "whole. zero: memory that nobody fills.)");
   printf("\n");
   if (!Failures.isEmpty()) {
     Failures.print(stdout);

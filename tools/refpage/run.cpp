@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace refpage {
@@ -165,7 +166,11 @@ std::string join(char **Command) {
 }
 
 std::string plural(uint64_t Count, const char *Thing) {
-  return std::to_string(Count) + " " + Thing + (Count == 1 ? "" : "s");
+  const std::string Name = Thing;
+  return std::to_string(Count) + " " + Name +
+         (Count == 1           ? ""
+          : Name.back() == 's' ? "es"
+                               : "s");
 }
 
 // A line of the report.
@@ -173,26 +178,85 @@ void say(FILE *To, const std::string &Text) {
   printWrapped(To, "refpage:   " + Text, sizeof("refpage:   ") + 1);
 }
 
-void reportLargeBlocks(FILE *To, const Json &Stats) {
-  for (const Json &B : Stats["backends"]) {
-    const uint64_t Made = B["blocks"];
-    const uint64_t Reused = B["reused_blocks"];
-    say(To, B["name"].get<std::string>() + ": " + plural(Made, "block") + ", " +
-                formatBytes(B["bytes"]) + "; " + plural(Reused, "block") +
-                " used again, " + formatBytes(B["reused_bytes"]));
+// One reason of the library for what it did not want to do.
+void sayReason(FILE *To, const Json &Reason) {
+  say(To, "fallback: " + plural(Reason["blocks"], "block") + " because " +
+              Reason["reason"].get<std::string>() +
+              (Reason["error"].is_null()
+                   ? ""
+                   : " (" + Reason["error"].get<std::string>() + ")"));
+}
+
+// Adds the numbers of one object to those of another that has the same keys.
+void addTo(Json *Sum, const Json &Part) {
+  for (const auto &[Key, Value] : Part.items())
+    if (Value.is_number())
+      (*Sum)[Key] = Sum->value(Key, uint64_t{0}) + Value.get<uint64_t>();
+}
+
+// Adds up lists whose elements have a name, which is under that key.
+void addTo(Json *Sum, const Json &List, const char *NameKey) {
+  for (const Json &Part : List) {
+    Json &Element = (*Sum)[Part[NameKey].get<std::string>()];
+    if (Element.is_null())
+      Element = Json::object();
+    for (const char *Kept : {NameKey, "fallback", "error"})
+      if (Part.contains(Kept))
+        Element[Kept] = Part[Kept];
+    addTo(&Element, Part);
   }
-  say(To, "filled " + formatBytes(Stats["filled_bytes"]) + "; never filled " +
-              formatBytes(Stats["never_filled_bytes"]));
-  const Json &Windows = Stats["windows"];
-  if (Windows["made"] != 0)
-    say(To, "windows took " + formatBytes(Windows["peak_bytes"]) + " at most");
-  for (const Json &C : Stats["choices"])
+}
+
+void reportLargeBlocks(FILE *To, const std::vector<Json> &Processes) {
+  Json Backends = Json::object();
+  Json Choices = Json::object();
+  Json Sum = Json::object();
+  uint64_t MostByWindows = 0;
+  for (const Json &P : Processes) {
+    addTo(&Backends, P["backends"], "name");
+    addTo(&Choices, P["choices"], "reason");
+    addTo(&Sum, P);
+    MostByWindows =
+        std::max<uint64_t>(MostByWindows, P["windows"]["peak_bytes"]);
+  }
+  for (const Json &B : Backends)
+    say(To, B["name"].get<std::string>() + ": " + plural(B["blocks"], "block") +
+                ", " + formatBytes(B["bytes"]) + "; " +
+                plural(B["reused_blocks"], "block") + " used again, " +
+                formatBytes(B["reused_bytes"]));
+  say(To, "filled " + formatBytes(Sum["filled_bytes"]) + "; never filled " +
+              formatBytes(Sum["never_filled_bytes"]));
+  if (MostByWindows)
+    say(To, "windows took " + formatBytes(MostByWindows) + " at most" +
+                (Processes.size() == 1 ? "" : " in one process"));
+  for (const Json &C : Choices)
     if (C["fallback"] == true)
-      say(To, "fallback: " + plural(C["blocks"], "block") + " because " +
-                  C["reason"].get<std::string>() +
-                  (C["error"].is_null()
-                       ? ""
-                       : " (" + C["error"].get<std::string>() + ")"));
+      sayReason(To, C);
+}
+
+// Of the processes that said anything at their exit.
+void reportProcesses(FILE *To, const Outcome &Run,
+                     const std::vector<Json> &Processes) {
+  std::vector<Json> WithBlocks;
+  bool HasOwn = false;
+  for (const Json &P : Processes) {
+    HasOwn |= P["pid"] == Run.Pid;
+    if (!P["backends"].empty())
+      WithBlocks.push_back(P);
+  }
+  if (!HasOwn)
+    say(To, WIFSIGNALED(Run.WaitStatus)
+                ? "large blocks not known: a signal ended it"
+                : "large blocks not known: it allocated nothing, is linked "
+                  "statically, runs with more rights than you, has a malloc of "
+                  "its own, or ended without exit()");
+  if (Processes.size() > 1 || (!HasOwn && !Processes.empty()))
+    say(To, "of " + plural(Processes.size(), "process") + ", " +
+                std::to_string(WithBlocks.size()) + " with large blocks:");
+  if (!WithBlocks.empty())
+    reportLargeBlocks(To, WithBlocks);
+  else if (HasOwn)
+    say(To, "no large blocks");
 }
 
 void report(FILE *To, const RunOptions &Given, const Outcome &Run,
@@ -205,27 +269,7 @@ void report(FILE *To, const RunOptions &Given, const Outcome &Run,
               " page faults; at most " +
               formatBytes(static_cast<uint64_t>(Run.Usage.ru_maxrss) * 1024) +
               " resident");
-  const Json *Own = nullptr;
-  uint64_t Others = 0;
-  for (const Json &P : Processes) {
-    if (P["pid"] == Run.Pid)
-      Own = &P;
-    else if (!P["backends"].empty())
-      Others++;
-  }
-  if (!Own)
-    say(To, WIFSIGNALED(Run.WaitStatus)
-                ? "nothing is known of its large blocks: a signal ended it"
-                : "nothing is known of its large blocks: it is linked "
-                  "statically, runs with more rights than you, has a malloc of "
-                  "its own, or left without exit()");
-  else if ((*Own)["backends"].empty())
-    say(To, "no large blocks");
-  else
-    reportLargeBlocks(To, *Own);
-  if (Others)
-    say(To, plural(Others, "other process") + " of it had large blocks "
-                                              "(--json has them)");
+  reportProcesses(To, Run, Processes);
 }
 
 Json toJson(const RunOptions &Given, const Outcome &Run,
