@@ -6,6 +6,7 @@
 #ifndef REFPAGE_ALLOCATOR_DENSITY_MODEL_H_
 #define REFPAGE_ALLOCATOR_DENSITY_MODEL_H_
 
+#include "allocator/density_trace.h"
 #include "allocator/large_block.h"
 #include "platform/pagemap.h"
 
@@ -61,7 +62,7 @@ public:
       // What was thought of the size is not so.
       noteGrownFull(OldSize, false);
       if (getKnownFront(OldSize))
-        learn(OldSize, 0, 0);
+        note(OldSize, 0, 0);
       return Known > OldSize ? 0 : Known;
     }
     if (Known)
@@ -82,6 +83,10 @@ public:
   // A block of that size had so many bytes written, in this use or before, and
   // so many at its start in this one.
   void learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes);
+
+  // Looks at a block that is in use when the process exits, for the trace of
+  // densities alone (density_trace.h).
+  static void trace(const BlockSpan &Span, Pagemap &Pages);
 
   // A line for each size that was seen.
   void getStats(scudo::ScopedString *Str) const;
@@ -104,8 +109,6 @@ private:
   // Stands for a block that was written whole, whatever its size.
   static constexpr u32 AllPages = UINT32_MAX;
   static constexpr u32 WholeShare = 1024;
-  // Four classes for each doubling.
-  static constexpr u32 NumClasses = 4 * 40;
 
   // Looks at a few pages all over the block, and of its last third.
   template <typename F>
@@ -126,10 +129,10 @@ private:
   bool hasGrownFull(uptr CommitSize) const;
   void noteGrownFull(uptr CommitSize, bool Full);
 
-  static u32 classOf(uptr CommitSize);
+  void note(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes);
   uptr getFront(const SizeClass &C, uptr CommitSize) const;
 
-  SizeClass Classes[NumClasses] = {};
+  SizeClass Classes[NumDensityClasses] = {};
   // Blocks of any size that were looked at last and were written whole, since
   // one that was not; and the largest of them.
   scudo::atomic_u32 WholeInARow = {};

@@ -130,6 +130,15 @@ bool parse(Word Value, Amount *Result) {
   return true;
 }
 
+bool parse(Word Value, FileName *Result) {
+  if (Value.Length == 0 || Value.Length >= sizeof(Result->Text))
+    return false;
+  *Result = FileName();
+  if (!Value.is("off"))
+    memcpy(Result->Text, Value.Start, Value.Length);
+  return true;
+}
+
 bool parse(Word Value, Bytes *Result) {
   constexpr uptr Least = 64UL << 10;
   constexpr uptr Most = 1UL << 30;

@@ -29,6 +29,11 @@ struct Amount {
   uptr Value;
 };
 
+// A path of a file; "": none. (A colon would end the value.)
+struct FileName {
+  char Text[128];
+};
+
 struct Options {
 #define REFPAGE_OPTION(Type, Name, Default, Description) Type Name = Default;
 #include "allocator/options.inc"

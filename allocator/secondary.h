@@ -56,7 +56,10 @@ public:
         [](void *Owner, scudo::ScopedString *Str) {
           static_cast<Secondary *>(Owner)->appendReport(Str);
         },
-        [](void *Owner) { return static_cast<Secondary *>(Owner)->count(); }};
+        [](void *Owner) { return static_cast<Secondary *>(Owner)->count(); },
+        [](void *Owner) {
+          static_cast<Secondary *>(Owner)->lookAtLiveBlocks();
+        }};
     setStatsSource(this, &Source);
   }
 
@@ -157,6 +160,7 @@ private:
   // What stats=1 prints at exit.
   void appendReport(scudo::ScopedString *Str);
   LargeBlockCounts count() EXCLUDES(Mutex);
+  void lookAtLiveBlocks() EXCLUDES(Mutex);
 
   Variant Fill = Variant::Refpage;
   Contents PatternContents;
@@ -667,6 +671,16 @@ template <typename Config> LargeBlockCounts Secondary<Config>::count() {
   }
   Cache.count(&Counts.Kept, &Counts.KeptBytes);
   return Counts;
+}
+
+template <typename Config> void Secondary<Config>::lookAtLiveBlocks() {
+  ScopedErrno KeepErrno;
+  ScopedNoCancel NoCancel;
+  scudo::ScopedLock L(Mutex);
+  for (const LargeHeader &H : InUseBlocks) {
+    checkLinks(&H);
+    DensityModel::trace(H.Span, Pages.getWrittenPages());
+  }
 }
 
 template <typename Config>
