@@ -56,7 +56,6 @@ private:
   void parseDetail(OtherMapping *Mapping) const;
 
   int Fd = -1;
-  u64 Offset = 0; // What was read of the file so far.
   // The present line, without its end; a longer one is cut.
   char Line[512];
   bool HasLine = false;

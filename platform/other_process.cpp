@@ -21,7 +21,7 @@ namespace {
 // allocates.
 struct FolderEntry {
   u64 Inode;
-  s64 Offset;
+  u64 Offset;
   u16 Length;
   u8 Type;
   char Name[1];
