@@ -29,9 +29,17 @@ struct Amount {
   uptr Value;
 };
 
-// A path of a file; "": none. (A colon would end the value.)
-struct FileName {
-  char Text[128];
+// The statistics block at exit: none, for people, for programs.
+enum class StatsFormat : u8 { Off, Text, Json };
+
+// Empty: standard error.
+struct FilePath {
+  char Text[256] = {};
+};
+
+// Empty: none.
+struct CountsFile {
+  char Text[256] = {};
 };
 
 struct Options {
@@ -52,6 +60,8 @@ void parseOptions(const char *Text, Options *Result, OptionComplaint Complain);
 // complaints on standard error. The environment of a set-user-ID program is
 // ignored. Thread-safe and free of locks; does not allocate.
 const Options &getOptions();
+
+const char *getVariantName(Variant V);
 
 // Prints every key with its default and what it means.
 void printOptionHelp(OptionComplaint Print);
