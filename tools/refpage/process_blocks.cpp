@@ -398,8 +398,11 @@ ProcessBlocks Looker::look() {
   for (size_t I = 1; I < Mappings.size(); I++) {
     const OtherMapping &M = Mappings[I];
     const OtherMapping &Before = Mappings[I - 1];
+    // Behind a guard page; or what was cut off from a kept block that is used
+    // again, where the guard pages look like the rest.
     if (M.Base < Done || !canBeOfBlock(M) || canBeGuard(M) ||
-        Before.End != M.Base || isAccessible(Before))
+        Before.End != M.Base ||
+        (isAccessible(Before) && (isAccessible(M) || !isWindow(M))))
       continue;
     FoundHeader Found;
     const bool HasHeader = Result.HasHeaders && findHeader(M, &Found);

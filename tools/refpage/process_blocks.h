@@ -73,7 +73,8 @@ struct ProcessBlocks {
   bool KnowsZeroPage = false;
   std::vector<FoundBlock> Live;
   // Freed and kept for reuse: those that view windows, and those that still
-  // have the header of their last use.
+  // have the header of their last use. Neighbours that are inaccessible look
+  // like one, with the guard pages between them.
   std::vector<FoundBlock> Kept;
   std::vector<FoundWindow> Windows;
   // As smaps accounts the mappings of Live: bytes.

@@ -135,7 +135,8 @@ void printHistogram(FILE *Stream, const Density &All) {
       Width < Beside + Longest ? std::max(Width, Beside + 4) - Beside : Longest;
   const uint64_t Most =
       *std::max_element(std::begin(All.Shares), std::end(All.Shares));
-  fputs("\nblocks by the share of their bytes that was written:\n", Stream);
+  fputc('\n', Stream);
+  printWrapped(Stream, "blocks by the share of their bytes that was written:");
   for (u32 I = 0; I != DensityCounts::NumShares; I++) {
     const uint64_t Count = All.Shares[I];
     // What is there shows.
@@ -150,7 +151,9 @@ void printHistogram(FILE *Stream, const Density &All) {
 
 void printText(FILE *Stream, const char *Command, uint64_t Programs,
                const std::vector<Density> &Sizes, const Density &All) {
-  printWrapped(Stream, std::string("refpage trace: ") + makePrintable(Command) +
+  const char *Slash = strrchr(Command, '/');
+  printWrapped(Stream, "refpage trace: " +
+                           makePrintable(Slash ? Slash + 1 : Command) +
                            ": large blocks looked at: " +
                            std::to_string(All.looked()) +
                            ", in programs: " + std::to_string(Programs));
