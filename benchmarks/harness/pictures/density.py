@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What a block costs by the share of it that is written, a curve a method."""
 
-import math
-
 from .canvas import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILION
 
 _LOOKS = {
@@ -36,7 +34,7 @@ def crossing(first, second):
 
 def draw(figure, panels):
     """panels: two lines of (title, curves, base), where curves are lists of
-    (share in percent, microseconds) by method. Marked is where another method
+    (share in percent, microseconds) by method. Diamonds are where another method
     gets cheaper than the base."""
     for line, axes_of_line in zip(panels, figure.subplots(2, 2)):
         for (title, curves, base), axes in zip(line, axes_of_line):
@@ -63,44 +61,53 @@ def _draw_curves(axes, curves):
     axes.set_xscale("function", functions=(_roots, _squares))
     axes.set_yscale("log")
     axes.set_xlim(0, 104)
+    # Room for words.
+    low, high = axes.get_ylim()
+    axes.set_ylim(low / 3, high)
     axes.set_xticks([1, 10, 25, 50, 100])
     axes.grid(True)
     axes.set_ylabel("µs a use")
     axes.set_xlabel("% of the pages written")
 
 
+# Of numpy's arrays.
 def _roots(values):
-    return [math.sqrt(max(value, 0)) for value in values]
+    return abs(values) ** 0.5
 
 
 def _squares(values):
-    return [value * value for value in values]
+    return values * values
 
 
 def _mark_crossings(axes, curves, base):
+    """Also says in words which they are, in a free corner."""
+    lines = []
     for method, curve in curves.items():
         if method not in _LOOKS or method == "allocator":
             continue
         share = crossing(curves[base], curve)
         if share is None:
             continue
-        cost = _at(curve, share)
         axes.plot(
             share,
-            cost,
+            _at(curve, share),
             marker="D",
             color="white",
-            markersize=7,
+            markersize=6,
             markeredgecolor=INK,
             zorder=4,
         )
-        axes.annotate(
-            f"{share:.0f} %",
-            (share, cost),
-            (0, -15),
-            textcoords="offset points",
-            ha="center",
-            fontsize=9,
+        lines.append(f"{_LOOKS[method][1]}: from {share:.0f} %")
+    if lines:
+        title = f"cheaper than {_LOOKS[base][1]}"
+        axes.text(
+            0.98,
+            0.03,
+            "\n".join([title, *lines]),
+            transform=axes.transAxes,
+            ha="right",
+            va="bottom",
+            fontsize=8,
             zorder=5,
         )
 
