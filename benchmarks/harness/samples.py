@@ -59,7 +59,9 @@ class Samples:
         names = []
         for row in self._rows:
             names += [name for name in row if name not in names]
-        writer = csv.DictWriter(file, names, restval="")
+        writer = csv.DictWriter(
+            file, names, restval="", lineterminator="\n"
+        )
         writer.writeheader()
         writer.writerows(self._rows)
 
