@@ -44,8 +44,7 @@ size_t countMappings(uintptr_t Begin, uintptr_t End) {
   return Count;
 }
 
-void lookAt(Step &Seen, const char *Block, size_t Size) {
-  const auto Begin = reinterpret_cast<uintptr_t>(Block);
+void lookAt(Step &Seen, uintptr_t Begin, size_t Size) {
   const uintptr_t End = Begin + Size;
   const int Fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   if (Fd < 0)
@@ -67,14 +66,13 @@ class Life {
 public:
   explicit Life(size_t Size) : Size(Size) {}
 
-  // Action: takes the block and gives the one there is then. A block that was
-  // freed is still looked at.
+  // Action: gives the block's address. One that was freed is still looked at.
   template <typename ActionT> void go(const char *What, ActionT Action) {
     const bench::Cost Start = bench::Cost::now();
-    Block = Action(Block);
+    const uintptr_t Begin = Action();
     Step &Seen = Steps[Count++];
     Seen = {What, bench::Cost::now().since(Start).Faults, 0, 0, 0};
-    lookAt(Seen, Block, Size);
+    lookAt(Seen, Begin, Size);
   }
 
   void print() const {
@@ -87,16 +85,12 @@ public:
 
 private:
   const size_t Size;
-  char *Block = nullptr;
   Step Steps[8];
   size_t Count = 0;
 };
 
-volatile char Sink;
-
-char *readAt(char *Block, size_t At) {
-  Sink = Block[At];
-  return Block;
+uintptr_t addressOf(const volatile char *Block) {
+  return reinterpret_cast<uintptr_t>(Block);
 }
 
 } // namespace
@@ -110,27 +104,34 @@ int main(int Argc, char **Argv) {
   const size_t Size = MiB << 20;
   // The heap itself starts with its first block.
   free(malloc(1));
-  const auto Allocate = [Size](char *) {
-    char *Block = static_cast<char *>(malloc(Size));
+  // Or the compiler would leave out what nobody reads.
+  volatile char *Block = nullptr;
+  const auto Allocate = [&] {
+    Block = static_cast<volatile char *>(malloc(Size));
     if (!Block)
       bench::fail("malloc");
-    return Block;
+    return addressOf(Block);
+  };
+  const auto ReadAt = [&](size_t At) {
+    (void)Block[At];
+    return addressOf(Block);
   };
   Life It(Size);
   It.go("malloc", Allocate);
-  It.go("a byte is read", [&](char *Block) { return readAt(Block, Size / 4); });
-  It.go("a byte is written in ten pages", [Size](char *Block) {
+  It.go("a byte is read", [&] { return ReadAt(Size / 4); });
+  It.go("a byte is written in ten pages", [&] {
     for (size_t I = 0; I < PagesWritten; ++I)
-      static_cast<volatile char *>(Block)[Size / 2 + I * bench::PageSize] = 1;
-    return Block;
+      Block[Size / 2 + I * bench::PageSize] = 1;
+    return addressOf(Block);
   });
-  It.go("free", [](char *Block) {
-    free(Block);
-    return Block;
+  It.go("free", [&] {
+    const uintptr_t Begin = addressOf(Block);
+    free(const_cast<char *>(Block));
+    return Begin;
   });
   It.go("malloc of the same size", Allocate);
   It.go("what was written is read: the pattern",
-        [&](char *Block) { return readAt(Block, Size / 2); });
+        [&] { return ReadAt(Size / 2); });
   It.print();
   return 0;
 }
