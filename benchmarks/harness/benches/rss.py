@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Resident memory over time, of programs that ask for much and write little."""
+"""Resident memory over CPU time, of programs that ask for much and write little."""
 
 from ..bench import Bench
-from ..metrics import MAX_RSS, REAL
+from ..metrics import CPU, MAX_RSS
 from ..pictures import Picture, memory
 from ..report import Layout
 from ..rss_sampler import MEAN_RSS, RssSampler
@@ -20,7 +20,7 @@ BENCH = Bench(
     runs=5,
     packages=("xz-utils",),
     layout=Layout(
-        metrics=(REAL, MEAN_RSS, MAX_RSS),
+        metrics=(CPU, MEAN_RSS, MAX_RSS),
         ratios=((MEAN_RSS, "anon"), (MEAN_RSS, "memset")),
     ),
     runner=RssSampler,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Resident memory over time, a curve for each variant."""
+"""Resident memory over CPU time, a curve for each variant."""
 
-from ..metrics import REAL
+from ..metrics import CPU
 from ..rss_sampler import OVER_TIME, points
 from .canvas import IN_WORDS, OF_VARIANT, add_legend
 
@@ -29,7 +29,7 @@ def draw(figure, rows):
             if variant != "anon":
                 _name_highest(axes, times, kib, OF_VARIANT[variant])
         axes.set_title(case)
-        axes.set_xlabel("seconds since the program started")
+        axes.set_xlabel("seconds of CPU time")
         axes.set_ylabel("resident memory, MiB")
         axes.set_xlim(left=0)
         axes.margins(y=0.1)
@@ -52,7 +52,7 @@ def _name_highest(axes, times, kib, colour):
 
 def _middle_run(samples, case, variant):
     """Of the run that took neither longest nor shortest."""
-    times = samples.values(case, variant, REAL)
+    times = samples.values(case, variant, CPU)
     if not times:
         return []
     middle = sorted(range(len(times)), key=times.__getitem__)[len(times) // 2]
