@@ -85,4 +85,5 @@ def add_legend(figure, axes, columns):
         loc="upper center",
         bbox_to_anchor=(0.5, 1),
         ncols=columns,
+        fontsize=9,
     )

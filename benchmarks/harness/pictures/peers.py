@@ -22,7 +22,12 @@ _LOOKS = {
     "mimalloc": (ORANGE, "v", False),
     "tcmalloc": (SKY, "P", False),
 }
-_LABELS = {"stock": "stock Scudo", "stock+pattern": "stock Scudo+pattern"}
+_LABELS = {
+    "anon": "ours without fill (anon)",
+    "memset": "ours with memset",
+    "stock": "stock Scudo",
+    "stock+pattern": "stock Scudo+pattern",
+}
 
 
 def draw(figure, rows):
@@ -31,11 +36,11 @@ def draw(figure, rows):
         _draw_panel(axes, rows, metric, title)
     panels[0].set_yticks(range(len(rows.cases())), rows.cases())
     panels[0].invert_yaxis()
-    add_legend(figure, panels[0], 6)
+    add_legend(figure, panels[0], 4)
 
 
 def _draw_panel(axes, rows, metric, title):
-    axes.axvline(1, color=BLUE, linewidth=2.5, label="refpage", zorder=1)
+    axes.axvline(1, color=BLUE, linewidth=2.5, label="this library", zorder=1)
     names = [name for name in _LOOKS if name in rows.variants()]
     for place, name in enumerate(names):
         colour, marker, fills = _LOOKS[name]
@@ -56,7 +61,7 @@ def _draw_panel(axes, rows, metric, title):
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(
-        lambda value, _: f"{value:g}" if f"{value:g}"[-1] in "25" else ""
+        lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""
     )
     axes.grid(True, axis="x")
     for y in range(len(rows.cases()) - 1):
