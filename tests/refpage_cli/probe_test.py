@@ -130,7 +130,7 @@ class ShownTest(unittest.TestCase):
         result = driver.run("probe")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertNotIn("\033", result.stdout)
-        self.assertRegex(result.stdout, r"\nbackend +untouched +1 % written +all ")
+        self.assertRegex(result.stdout, r"\nbackend +untouched +1 % +all ")
         self.assertRegex(result.stdout, r"\nmemset( +[\d.]+ [mu]?s){4} +1 +1\.0 MiB ")
         self.assertRegex(result.stdout, r"\nkernel +Linux ")
 

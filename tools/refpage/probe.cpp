@@ -42,10 +42,10 @@ constexpr char Help[] =
 void printBackends(const std::vector<Trial> &Trials) {
   Table Costs({{"backend"},
                {"untouched", Align::Right},
-               {"1 % written", Align::Right},
-               {"all written", Align::Right},
-               {"first block", Align::Right},
-               {"mappings", Align::Right},
+               {"1 %", Align::Right},
+               {"all", Align::Right},
+               {"first", Align::Right},
+               {"maps", Align::Right},
                {"filled", Align::Right},
                {"windows", Align::Right}});
   std::vector<Trial> Failed;
@@ -68,8 +68,11 @@ void printBackends(const std::vector<Trial> &Trials) {
       Names += ", " + Failed[++I].Name;
     Failures.addRow({Names, Failed[I].Reason, Failed[I].Remedy});
   }
-  printWrapped(stdout, "What works, and what a block of " +
-                           formatBytes(TrialBlockSize) + " costs:");
+  printWrapped(stdout,
+               "What a block of " + formatBytes(TrialBlockSize) +
+                   " costs, from its mapping to its unmapping: untouched, with "
+                   "1 % of its pages written, with all of them; and the first "
+                   "one, whose windows have to be made.");
   Costs.print(stdout);
   printWrapped(stdout, "(dense_fill: a memset for blocks that get written "
                        "whole. zero: memory that nobody fills.)");
@@ -100,7 +103,7 @@ void printChoices(const std::vector<ChosenBackend> &Choices) {
   Table Shown({{"block", Align::Right},
                {"use"},
                {"backend"},
-               {"mappings", Align::Right},
+               {"maps", Align::Right},
                {"because"}});
   for (const ChosenBackend &C : Choices)
     Shown.addRow({formatBytes(C.BlockBytes), C.Use,
