@@ -6,6 +6,7 @@
 #include "tools/refpage/process_blocks.h"
 
 #include "tests/allocator/heap.h"
+#include "tests/support/emulator.h"
 #include "tools/refpage/failure.h"
 
 #include <functional>
@@ -95,7 +96,15 @@ constexpr size_t Zeros = 6 * MiB + 16;
 // Of what is written: a page more for the headers, and one for where it begins.
 constexpr size_t Slack = 2 * Page;
 
-TEST(ProcessBlocksTest, EveryBlockInUseIsFound) {
+class ProcessBlocksTest : public testing::Test {
+protected:
+  void SetUp() override {
+    if (getEmulator())
+      GTEST_SKIP() << "an emulated process has the emulator's mappings";
+  }
+};
+
+TEST_F(ProcessBlocksTest, EveryBlockInUseIsFound) {
   const Child Of([] {
     for (size_t I = 0; I != 64; I++) {
       Kept[I] = malloc(LargeSize + I * 100 * KiB);
@@ -125,7 +134,7 @@ TEST(ProcessBlocksTest, EveryBlockInUseIsFound) {
   EXPECT_EQ(Bytes, Of.said().Bytes);
 }
 
-TEST(ProcessBlocksTest, WrittenPagesOfABlock) {
+TEST_F(ProcessBlocksTest, WrittenPagesOfABlock) {
   const Child Of([] {
     Kept[0] = malloc(Partly);
     memset(static_cast<char *>(Kept[0]) + MiB, 1, MiB);
@@ -142,7 +151,7 @@ TEST(ProcessBlocksTest, WrittenPagesOfABlock) {
   EXPECT_EQ(Block.Pages.clean() + Block.Pages.Written, Block.Size);
 }
 
-TEST(ProcessBlocksTest, PagesThatWereReadAreClean) {
+TEST_F(ProcessBlocksTest, PagesThatWereReadAreClean) {
   const Child Of([] {
     Kept[0] = malloc(WasRead);
     expectPattern(Kept[0], 0, MiB);
@@ -154,7 +163,7 @@ TEST(ProcessBlocksTest, PagesThatWereReadAreClean) {
   EXPECT_LE(Block.Pages.Written, Slack);
 }
 
-TEST(ProcessBlocksTest, ZerosThatWereReadAreClean) {
+TEST_F(ProcessBlocksTest, ZerosThatWereReadAreClean) {
   const Child Of([] {
     Kept[0] = calloc(1, Zeros);
     expectZeros(Kept[0], MiB);
@@ -170,7 +179,7 @@ TEST(ProcessBlocksTest, ZerosThatWereReadAreClean) {
     EXPECT_GE(Block.Pages.clean(), Block.Size - Slack);
 }
 
-TEST(ProcessBlocksTest, AFreedBlockIsNotInUse) {
+TEST_F(ProcessBlocksTest, AFreedBlockIsNotInUse) {
   const Child Of([] {
     Kept[0] = malloc(Partly);
     memset(Kept[0], 1, Partly);
@@ -183,7 +192,7 @@ TEST(ProcessBlocksTest, AFreedBlockIsNotInUse) {
   EXPECT_FALSE(Found.Kept.empty());
 }
 
-TEST(ProcessBlocksTest, AProcessThatHasExited) {
+TEST_F(ProcessBlocksTest, AProcessThatHasExited) {
   const pid_t Pid = fork();
   if (Pid == 0)
     _exit(0);
