@@ -48,6 +48,7 @@ void printBackends(const std::vector<Trial> &Trials) {
                {"mappings", Align::Right},
                {"filled", Align::Right},
                {"windows", Align::Right}});
+  std::vector<Trial> Failed;
   Table Failures({{"not here"}, {"because"}, {"it takes"}});
   for (const Trial &T : Trials) {
     if (T.Works)
@@ -57,7 +58,15 @@ void printBackends(const std::vector<Trial> &Trials) {
                     std::to_string(T.Mappings), formatBytes(T.FilledBytes),
                     formatBytes(T.WindowBytes)});
     else
-      Failures.addRow({T.Name, T.Reason, T.Remedy});
+      Failed.push_back(T);
+  }
+  // The device's kinds of pages come together, and fail together.
+  for (size_t I = 0; I != Failed.size(); I++) {
+    std::string Names = Failed[I].Name;
+    while (I + 1 != Failed.size() && Failed[I + 1].Reason == Failed[I].Reason &&
+           Failed[I + 1].Remedy == Failed[I].Remedy)
+      Names += ", " + Failed[++I].Name;
+    Failures.addRow({Names, Failed[I].Reason, Failed[I].Remedy});
   }
   printWrapped(stdout, "What works, and what a block of " +
                            formatBytes(TrialBlockSize) + " costs:");
