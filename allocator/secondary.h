@@ -61,7 +61,10 @@ public:
           else
             S->appendReport(Str);
         },
-        [](void *Owner) { return static_cast<Secondary *>(Owner)->count(); }};
+        [](void *Owner) { return static_cast<Secondary *>(Owner)->count(); },
+        [](void *Owner) {
+          static_cast<Secondary *>(Owner)->lookAtLiveBlocks();
+        }};
     setStatsSource(this, &Source);
   }
 
@@ -163,6 +166,7 @@ private:
   void appendReport(scudo::ScopedString *Str);
   void appendJson(scudo::ScopedString *Str);
   LargeBlockCounts count() EXCLUDES(Mutex);
+  void lookAtLiveBlocks() EXCLUDES(Mutex);
 
   Variant Fill = Variant::Refpage;
   Contents PatternContents;
@@ -673,6 +677,16 @@ template <typename Config> LargeBlockCounts Secondary<Config>::count() {
   }
   Cache.count(&Counts.Kept, &Counts.KeptBytes);
   return Counts;
+}
+
+template <typename Config> void Secondary<Config>::lookAtLiveBlocks() {
+  ScopedErrno KeepErrno;
+  ScopedNoCancel NoCancel;
+  scudo::ScopedLock L(Mutex);
+  for (const LargeHeader &H : InUseBlocks) {
+    checkLinks(&H);
+    DensityModel::trace(H.Span, Pages.getWrittenPages());
+  }
 }
 
 template <typename Config>

@@ -26,6 +26,8 @@ struct StatsSource {
   // Appends the statistics block.
   void (*Write)(void *Owner, StatsFormat Format, scudo::ScopedString *Str);
   LargeBlockCounts (*Count)(void *Owner);
+  // Tells the trace of densities of the blocks in use (density_trace.h).
+  void (*LookAtLiveBlocks)(void *Owner);
 };
 
 // Whose statistics are the process's, from now on. nullptr: nobody's.
@@ -36,6 +38,7 @@ void setStatsSource(void *Owner, const StatsSource *Source);
 bool writeStats(StatsFormat Format, scudo::ScopedString *Str);
 // All zero before the heap has started.
 LargeBlockCounts countLargeBlocks();
+void lookAtLiveBlocks();
 
 } // namespace refpage
 
