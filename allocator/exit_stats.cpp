@@ -4,29 +4,44 @@
 
 #include "allocator/options.h"
 #include "allocator/stats_source.h"
+#include "allocator/uninit_report.h"
+#include "platform/call_stack.h"
 #include "platform/process.h"
 
 namespace refpage {
 namespace {
 
 KeptStderr StatsStream;
-bool PrintAtExit = false;
+bool PrintsAtExit = false;
+
+bool isReportAsked() { return getOptions().uninit == UninitMode::Report; }
+
+// Before the program's own code. What it allocates for itself is not in the
+// report: it is the loader's.
+__attribute__((constructor)) void prepareReport() {
+  if (UNLIKELY(isReportAsked()))
+    loadUnwinder();
+}
 
 // After the exit handlers and the destructors of the program, whose
 // allocations count too.
 __attribute__((destructor)) void printAtExit() {
-  if (!PrintAtExit)
+  if (!PrintsAtExit)
     return;
   scudo::ScopedString Text;
-  if (writeStats(&Text))
+  if (getOptions().stats)
+    writeStats(&Text);
+  if (isReportAsked())
+    appendUninitReport(&Text);
+  if (Text.length())
     StatsStream.write(Text.data(), Text.length());
 }
 
 } // namespace
 
 void initExitStats() {
-  PrintAtExit = getOptions().stats;
-  if (PrintAtExit)
+  PrintsAtExit = getOptions().stats || isReportAsked();
+  if (PrintsAtExit)
     StatsStream.keep();
 }
 

@@ -25,6 +25,8 @@ struct StatsSource {
   // Appends the statistics block.
   void (*Write)(void *Owner, scudo::ScopedString *Str);
   LargeBlockCounts (*Count)(void *Owner);
+  // Has the reads counted in blocks that are in use (uninit=report).
+  void (*CountReads)(void *Owner);
 };
 
 // Whose statistics are the process's, from now on. nullptr: nobody's.
@@ -32,6 +34,7 @@ void setStatsSource(void *Owner, const StatsSource *Source);
 
 // Returns whether there is a source. Takes its locks.
 bool writeStats(scudo::ScopedString *Str);
+void countUninitReads();
 // All zero before the heap has started.
 LargeBlockCounts countLargeBlocks();
 

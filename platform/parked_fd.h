@@ -56,6 +56,10 @@ int parkIfOurs(int Fd, Predicate IsOurs, KeptFile *New);
 // EBADF: the descriptor was lost to the program, whose file is left alone.
 int openParked(const char *Path, KeptFile *File);
 
+// Where /proc/self/fd/N leads, which tells the kernel's own objects apart.
+enum class Link : u8 { Wanted, Other, Unreadable };
+Link readLink(int Fd, const char *WantedText);
+
 // Whether Fd is open and is the file of that identity.
 bool isSameFile(int Fd, const FileIdentity &Identity);
 
