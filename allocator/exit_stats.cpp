@@ -8,18 +8,20 @@
 #include "platform/call_stack.h"
 #include "platform/process.h"
 
+#include <string.h>
+#include <unistd.h>
+
 namespace refpage {
 namespace {
 
-KeptStderr StatsStream;
+KeptStream StatsStream;
 bool PrintsAtExit = false;
 
-bool isReportAsked() { return getOptions().uninit == UninitMode::Report; }
+bool seeksReads() { return getOptions().uninit == UninitMode::Report; }
 
-// Before the program's own code. What it allocates for itself is not in the
-// report: it is the loader's.
+// Before the program's own code runs, which then is known by its callers too.
 __attribute__((constructor)) void prepareReport() {
-  if (UNLIKELY(isReportAsked()))
+  if (UNLIKELY(seeksReads()))
     loadUnwinder();
 }
 
@@ -29,9 +31,9 @@ __attribute__((destructor)) void printAtExit() {
   if (!PrintsAtExit)
     return;
   scudo::ScopedString Text;
-  if (getOptions().stats)
-    writeStats(&Text);
-  if (isReportAsked())
+  if (getOptions().stats != StatsFormat::Off)
+    writeStats(getOptions().stats, &Text);
+  if (seeksReads())
     appendUninitReport(&Text);
   if (Text.length())
     StatsStream.write(Text.data(), Text.length());
@@ -40,9 +42,22 @@ __attribute__((destructor)) void printAtExit() {
 } // namespace
 
 void initExitStats() {
-  PrintsAtExit = getOptions().stats || isReportAsked();
-  if (PrintsAtExit)
-    StatsStream.keep();
+  const Options &Asked = getOptions();
+  PrintsAtExit = Asked.stats != StatsFormat::Off || seeksReads();
+  if (!PrintsAtExit)
+    return;
+  if (Asked.log.Text[0]) {
+    const int Error = StatsStream.keepFile(Asked.log.Text);
+    if (!Error)
+      return;
+    scudo::ScopedString Text;
+    Text.append(
+        "refpage: REFPAGE_OPTIONS: log: cannot open '%s' (%s), standard "
+        "error is used\n",
+        Asked.log.Text, strerror(Error));
+    writeAll(STDERR_FILENO, Text.data(), Text.length());
+  }
+  StatsStream.keepStderr();
 }
 
 } // namespace refpage

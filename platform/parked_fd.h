@@ -60,6 +60,10 @@ int openParked(const char *Path, KeptFile *File);
 enum class Link : u8 { Wanted, Other, Unreadable };
 Link readLink(int Fd, const char *WantedText);
 
+// The same for a regular file that is to be appended to, and is made if it is
+// not there.
+int openParkedToAppend(const char *Path, KeptFile *File);
+
 // Whether Fd is open and is the file of that identity.
 bool isSameFile(int Fd, const FileIdentity &Identity);
 
