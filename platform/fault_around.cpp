@@ -19,13 +19,11 @@
 namespace refpage {
 
 int FaultAroundSwitch::open() {
-  if (hasSeccompFilter())
-    return ECANCELED;
   const long Fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
   if (Fd == -1)
     return errno;
   const auto IsOurs = [](int New) {
-    return readLink(New, "anon_inode:[userfaultfd]") == Link::Wanted;
+    return readLink(New, "anon_inode:[userfaultfd]") == FdLink::Wanted;
   };
   if (const int Error = parkIfOurs(static_cast<int>(Fd), IsOurs, &File))
     return Error;
@@ -40,6 +38,9 @@ int FaultAroundSwitch::open() {
 
 int FaultAroundSwitch::switchOff(uptr Base, uptr Size) {
   ScopedErrno KeepErrno;
+  // Programs lock themselves in while they run.
+  if (hasSeccompFilter())
+    return ECANCELED;
   if (!isIntact()) {
     File = KeptFile();
     if (const int Error = open())

@@ -52,14 +52,14 @@ int parkRefpage(int Fd, KeptFile *New) {
   KeptFile Parked;
   const int Error = duplicateParked(Fd, &Parked.Fd, &Parked.Identity);
   if (Error) {
-    if (readLink(Fd, REFPAGE_LINK) != Link::Other)
+    if (readLink(Fd, REFPAGE_LINK) != FdLink::Other)
       close(Fd);
     return Error;
   }
-  const Link Found = readLink(Parked.Fd, REFPAGE_LINK);
-  if (Found != Link::Other)
+  const FdLink Found = readLink(Parked.Fd, REFPAGE_LINK);
+  if (Found != FdLink::Other)
     closeIfSame(Fd, Parked.Identity);
-  if (Found != Link::Wanted) {
+  if (Found != FdLink::Wanted) {
     giveUp(&Parked);
     return EBADF;
   }
@@ -128,7 +128,7 @@ int createRefpageBySyscall(const void *Content, u32 Size, UnderFilter Mode,
   // What another call returns need not be a descriptor.
   constexpr long MostFds = 1L << 30;
   if (Fd > MostFds || 
-      readLink(static_cast<int>(Fd), REFPAGE_LINK) != Link::Wanted)
+      readLink(static_cast<int>(Fd), REFPAGE_LINK) != FdLink::Wanted)
     return EBADMSG;
   return parkRefpage(static_cast<int>(Fd), New);
 }

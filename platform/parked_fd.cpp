@@ -91,7 +91,7 @@ void closeIfSame(int Fd, const FileIdentity &Identity) {
     close(Fd);
 }
 
-Link readLink(int Fd, const char *WantedText) {
+FdLink readLink(int Fd, const char *WantedText) {
   ScopedErrno KeepErrno;
   char Path[] = "/proc/self/fd/----------";
   char *Digits = Path + sizeof("/proc/self/fd/") - 1;
@@ -104,12 +104,12 @@ Link readLink(int Fd, const char *WantedText) {
   char Text[64];
   const ssize_t Got = readlink(Path, Text, sizeof(Text));
   if (Got == -1)
-    return Link::Unreadable;
+    return FdLink::Unreadable;
   const uptr TextLength = static_cast<uptr>(Got);
   return TextLength == strlen(WantedText) &&
                  memcmp(Text, WantedText, TextLength) == 0
-             ? Link::Wanted
-             : Link::Other;
+             ? FdLink::Wanted
+             : FdLink::Other;
 }
 
 int openParked(const char *Path, KeptFile *File) {

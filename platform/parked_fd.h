@@ -57,8 +57,8 @@ int parkIfOurs(int Fd, Predicate IsOurs, KeptFile *New);
 int openParked(const char *Path, KeptFile *File);
 
 // Where /proc/self/fd/N leads, which tells the kernel's own objects apart.
-enum class Link : u8 { Wanted, Other, Unreadable };
-Link readLink(int Fd, const char *WantedText);
+enum class FdLink : u8 { Wanted, Other, Unreadable };
+FdLink readLink(int Fd, const char *WantedText);
 
 // The same for a regular file that is to be appended to, and is made if it is
 // not there.
