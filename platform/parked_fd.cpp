@@ -72,10 +72,13 @@ int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity) {
   if (NewFd == -1)
     return errno;
   *ParkedFd = NewFd;
-  // Fd may have become another file between the two calls.
   if (isSameFile(NewFd, *Identity))
     return 0;
-  close(NewFd);
+  // Either Fd became another file between the two calls, of which this is a
+  // copy that nobody knows about; or the copy's number did, and is not ours.
+  FileIdentity Instead;
+  if (identify(Fd, &Instead) && !(Instead == *Identity))
+    closeIfSame(NewFd, Instead);
   return EBADF;
 }
 
