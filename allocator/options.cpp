@@ -83,13 +83,23 @@ bool parse(Word Value, StatsFormat *Result) {
   return parseSpelling(StatsFormats, Value, Result);
 }
 
-bool parse(Word Value, FilePath *Result) {
-  if (Value.Length == 0 || Value.Length >= sizeof(Result->Text))
+// None is the word for no path.
+template <uptr Size>
+bool parsePath(Word Value, const char *None, char (&Text)[Size]) {
+  if (Value.Length == 0 || Value.Length >= Size)
     return false;
-  *Result = FilePath();
-  if (!Value.is("stderr"))
-    memcpy(Result->Text, Value.Start, Value.Length);
+  memset(Text, 0, Size);
+  if (!Value.is(None))
+    memcpy(Text, Value.Start, Value.Length);
   return true;
+}
+
+bool parse(Word Value, FilePath *Result) {
+  return parsePath(Value, "stderr", Result->Text);
+}
+
+bool parse(Word Value, CountsFile *Result) {
+  return parsePath(Value, "off", Result->Text);
 }
 
 bool parse(Word Value, bool *Result) {

@@ -40,6 +40,11 @@ struct FilePath {
   char Text[256] = {};
 };
 
+// Empty: none.
+struct CountsFile {
+  char Text[256] = {};
+};
+
 struct Options {
 #define REFPAGE_OPTION(Type, Name, Default, Description) Type Name = Default;
 #include "allocator/options.inc"

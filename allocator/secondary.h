@@ -73,6 +73,9 @@ public:
             S->appendReport(Str);
         },
         [](void *Owner) { return static_cast<Secondary *>(Owner)->count(); },
+        [](void *Owner) {
+          static_cast<Secondary *>(Owner)->lookAtLiveBlocks();
+        },
         [](void *Owner) { static_cast<Secondary *>(Owner)->countReads(); }};
     setStatsSource(this, &Source);
   }
@@ -179,6 +182,7 @@ private:
   LargeBlockCounts count() EXCLUDES(Mutex);
   // For TheUninitReads, in all blocks in use.
   void countReads() EXCLUDES(Mutex);
+  void lookAtLiveBlocks() EXCLUDES(Mutex);
 
   Variant Fill = Variant::Refpage;
   Contents PatternContents;
@@ -694,6 +698,16 @@ template <typename Config> LargeBlockCounts Secondary<Config>::count() {
   }
   Cache.count(&Counts.Kept, &Counts.KeptBytes);
   return Counts;
+}
+
+template <typename Config> void Secondary<Config>::lookAtLiveBlocks() {
+  ScopedErrno KeepErrno;
+  ScopedNoCancel NoCancel;
+  scudo::ScopedLock L(Mutex);
+  for (const LargeHeader &H : InUseBlocks) {
+    checkLinks(&H);
+    DensityModel::trace(H.Span, Pages.getWrittenPages());
+  }
 }
 
 template <typename Config> void Secondary<Config>::countReads() {

@@ -40,4 +40,9 @@ LargeBlockCounts countLargeBlocks() {
   return Owner ? Current->Count(Owner) : LargeBlockCounts();
 }
 
+void lookAtLiveBlocks() {
+  if (void *Owner = getOwner())
+    Current->LookAtLiveBlocks(Owner);
+}
+
 } // namespace refpage

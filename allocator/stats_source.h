@@ -26,6 +26,8 @@ struct StatsSource {
   // Appends the statistics block.
   void (*Write)(void *Owner, StatsFormat Format, scudo::ScopedString *Str);
   LargeBlockCounts (*Count)(void *Owner);
+  // Tells the trace of densities of the blocks in use (density_trace.h).
+  void (*LookAtLiveBlocks)(void *Owner);
   // Has the reads counted in blocks that are in use (uninit=report).
   void (*CountReads)(void *Owner);
 };
@@ -39,6 +41,7 @@ bool writeStats(StatsFormat Format, scudo::ScopedString *Str);
 void countUninitReads();
 // All zero before the heap has started.
 LargeBlockCounts countLargeBlocks();
+void lookAtLiveBlocks();
 
 } // namespace refpage
 

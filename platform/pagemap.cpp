@@ -2,40 +2,14 @@
 
 #include "platform/pagemap.h"
 
+#include "platform/pagemap_scan.h"
 #include "platform/process.h"
 #include "platform/scoped_errno.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace refpage {
 namespace {
-
-// Of linux/fs.h since 6.7; older headers lack them.
-struct ScannedRegion {
-  u64 Start;
-  u64 End;
-  u64 Categories;
-};
-struct ScanArguments {
-  u64 Size;
-  u64 Flags;
-  u64 Start;
-  u64 End;
-  u64 WalkEnd;
-  u64 Regions;
-  u64 MaxRegions;
-  u64 MaxPages;
-  u64 InvertedCategories;
-  u64 AllOfCategories;
-  u64 AnyOfCategories;
-  u64 ReturnedCategories;
-};
-constexpr unsigned long PagemapScan = _IOWR('f', 16, ScanArguments);
-constexpr u64 CategoryFile = 1 << 2;
-constexpr u64 CategoryPresent = 1 << 3;
-constexpr u64 CategorySwapped = 1 << 4;
-constexpr u64 CategoryZeroPage = 1 << 5;
 
 enum class PageState : u8 { Clean, Read, Written, Swapped };
 

@@ -37,6 +37,7 @@ void expectRefused(const std::string &Text, const std::string &Named) {
   EXPECT_EQ(Result.protect_from.Value, Default.protect_from.Value);
   EXPECT_EQ(Result.stats, Default.stats);
   EXPECT_STREQ(Result.log.Text, Default.log.Text);
+  EXPECT_STREQ(Result.density.Text, Default.density.Text);
 }
 
 TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {

@@ -24,6 +24,9 @@ struct Command {
 // REFPAGE_COMMAND(Variable): in the order in which help lists them.
 #define REFPAGE_COMMANDS(REFPAGE_COMMAND)                                      \
   REFPAGE_COMMAND(ProbeCommand)                                                \
+  REFPAGE_COMMAND(RunCommand)                                                  \
+  REFPAGE_COMMAND(ReportCommand)                                               \
+  REFPAGE_COMMAND(TraceCommand)                                                \
   REFPAGE_COMMAND(UninitCommand)
 
 #define REFPAGE_COMMAND(Variable) extern const Command Variable;
