@@ -42,6 +42,8 @@ constexpr Spelling<TagRequest> TagRequests[] = {{"auto", TagRequest::Auto},
                                                 {"off", TagRequest::Off},
                                                 {"async", TagRequest::Async},
                                                 {"sync", TagRequest::Sync}};
+constexpr Spelling<UninitMode> UninitModes[] = {{"off", UninitMode::Off},
+                                                {"report", UninitMode::Report}};
 constexpr Spelling<StatsFormat> StatsFormats[] = {{"0", StatsFormat::Off},
                                                   {"1", StatsFormat::Text},
                                                   {"false", StatsFormat::Off},
@@ -71,6 +73,10 @@ bool parse(Word Value, BackendRequest *Result) {
 
 bool parse(Word Value, TagRequest *Result) {
   return parseSpelling(TagRequests, Value, Result);
+}
+
+bool parse(Word Value, UninitMode *Result) {
+  return parseSpelling(UninitModes, Value, Result);
 }
 
 bool parse(Word Value, StatsFormat *Result) {
