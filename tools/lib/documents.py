@@ -245,6 +245,9 @@ def wrong(checkout, document):
         yield 1, problem
     for number, line in enumerate(prose.split("\n"), 1):
         for code in re.findall(r"`([^`]+)`", line):
+            # A folder of ours, whether it is there or not.
+            if re.fullmatch(r"\w+/", code) and not (checkout.top / code).is_dir():
+                yield number, f"there is no folder {code}"
             for problem in wrong_words(checkout, code):
                 yield number, problem
             for problem in wrong_options(checkout, code):
