@@ -35,22 +35,26 @@ void Source::init(const Contents &NewHolds, WindowMakers *NewMakers,
 // of them at a time, or 1 MiB. A window is no larger than any block needs, and
 // above 4 MiB, where little is left to gain and making one takes longer than a
 // program should stand still (1.4 ms for 4 MiB), only as large as keeps a block
-// to 1024 mappings.
+// to 1024 mappings, and all that is live to 2048 more each time it doubles: a
+// process has 16384 (MaxWindowMappings).
 Source::WindowWish Source::getWish(uptr NewBytes) {
   constexpr uptr CostRatio = 32UL << 10;
   // There can be one for each of thirteen tags.
   const uptr LargeWindow = Holds.Tag ? 2UL << 20 : 4UL << 20;
   constexpr uptr MaxMappings = 1024;
+  constexpr uptr MaxLiveMappings = 2048;
   // A block of 4 MiB in eight views takes 0.23 of the instructions of tagging
   // it whole on huge pages, in four 0.15.
   const uptr FreeMemory =
       Holds.Tag && LargestBlock < (4UL << 20) ? 512UL << 10 : 1UL << 20;
   constexpr uptr LiveShare = 64;
   constexpr uptr GrowthFactor = 2;
+  const uptr MostLive = scudo::Max(PeakLiveBytes, LiveBytes + NewBytes);
   const uptr Useful = scudo::Min(
-      scudo::Max(LargeWindow, LargestBlock / MaxMappings), MaxWindowSize);
-  const uptr Budget = scudo::Max(
-      FreeMemory, scudo::Max(PeakLiveBytes, LiveBytes + NewBytes) / LiveShare);
+      scudo::Max(LargeWindow, scudo::Max(LargestBlock / MaxMappings,
+                                         MostLive / MaxLiveMappings)),
+      MaxWindowSize);
+  const uptr Budget = scudo::Max(FreeMemory, MostLive / LiveShare);
   // What has a user stays after it is replaced.
   uptr Staying = 0;
   for (const Window &W : Windows)

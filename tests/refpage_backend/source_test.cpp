@@ -3,6 +3,7 @@
 #include "refpage_backend/source.h"
 
 #include "refpage_backend/memfd_window.h"
+#include "refpage_backend/selector.h"
 #include "tests/support/memory.h"
 
 #include "gtest/gtest.h"
@@ -110,6 +111,24 @@ TEST_F(SourceTest, HugeBlocksGetFewMappings) {
   EXPECT_LE(W.Size, (100UL << 30) / 256);
   Other.finishMapping(Index);
   Other.release(Index, 100UL << 30);
+  Other.close();
+}
+
+TEST_F(SourceTest, ManyBlocksStayWithinAProcessesMappings) {
+  Source Other;
+  Other.init({Pattern, 0}, &Makers, 64 * MiB);
+  constexpr uptr Size = 100 * MiB;
+  std::vector<u8> Users(3000); // 293 GiB
+  uptr Mappings = 0;
+  for (u8 &Index : Users) {
+    Window W;
+    ASSERT_EQ(Other.acquire(Size, &W, &Index), 0);
+    Other.finishMapping(Index);
+    Mappings += (Size - 1) / W.Size;
+  }
+  EXPECT_LE(Mappings, MaxWindowMappings);
+  for (const u8 Index : Users)
+    Other.release(Index, Size);
   Other.close();
 }
 
