@@ -4,6 +4,7 @@
 #include "refpage_backend/source.h"
 
 #include "refpage_backend/memfd_window.h"
+#include "refpage_backend/selector.h"
 #include "tests/support/memory.h"
 
 #include "gtest/gtest.h"
