@@ -649,8 +649,8 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
   uptr MovedBase;
   uptr MovedEnd;
   {
-    // The header does not change while somebody goes through the blocks, who may
-    // have seen this one in use (malloc_info() in another thread).
+    // The header does not change while somebody goes through the blocks, who
+    // may have seen this one in use (malloc_info() in another thread).
     scudo::ScopedLock L(Mutex);
     H = getCheckedHeader(Block);
     Span = H->Span;
