@@ -568,12 +568,17 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   // A program may have made pages of the old block read-only. A copy of them
   // could be written. (Where nothing is to be changed it takes 0.4 us.)
   commitReserved(To, MoveSize);
-  Pages.finishMove(Old.CommitSize, &Old.Backed, Ready, Planned);
+  Backing Rest = Old.Backed;
+  Pages.finishMove(Old.CommitSize, &Rest, Ready, Planned);
   if (Tag)
     Tags.release(Old.MapBase); // Its backing does not tell any more.
-  OldHeader->MovedBase = MoveBase;
-  OldHeader->MovedEnd = MoveBase + MoveSize;
-  OldHeader->seal();
+  {
+    scudo::ScopedLock L(Mutex); // As in deallocate().
+    Old.Backed = Rest;
+    OldHeader->MovedBase = MoveBase;
+    OldHeader->MovedEnd = MoveBase + MoveSize;
+    OldHeader->seal();
+  }
   *UserPos = To - (MoveBase - OldUser);
   const uptr KeptEnd = *UserPos + Request.KeptBytes;
   if (Tag) {
@@ -639,14 +644,19 @@ template <typename Config>
 void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
   ScopedErrno KeepErrno;
   ScopedNoCancel NoCancel;
-  LargeHeader *H = getCheckedHeader(Block);
-  const BlockSpan Span = H->Span;
-  const uptr MovedBase = H->MovedBase;
-  const uptr MovedEnd = H->MovedEnd;
-  H->breakSeal();
+  BlockSpan Span;
+  uptr MovedBase;
+  uptr MovedEnd;
   {
+    // The header does not change while somebody goes through the blocks, who may
+    // have seen this one in use (malloc_info() in another thread).
     scudo::ScopedLock L(Mutex);
+    LargeHeader *H = getCheckedHeader(Block);
+    Span = H->Span;
+    MovedBase = H->MovedBase;
+    MovedEnd = H->MovedEnd;
     checkLinks(H);
+    H->breakSeal();
     InUseBlocks.remove(H);
     FreedBytes += Span.CommitSize;
     FragmentedBytes -= Span.MapSize - Span.CommitSize;

@@ -226,7 +226,8 @@ def _keep(name, samples, table, machine, missing):
     context.RESULTS.mkdir(exist_ok=True)
     path = context.RESULTS / f"{name}-{now:%Y%m%dT%H%M%SZ}.csv"
     samples.write_csv(path)
-    caption = f"{samples.rounds()} rounds. {machine}."
+    rounds = samples.rounds()
+    caption = f"{rounds} round{'s' * (rounds != 1)}. {machine}."
     for left_out, reason in missing.items():
         caption += f" Left out: {left_out} ({reason})."
     path.with_suffix(".md").write_text(f"{table}\n\n{caption}\n")

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import struct
 import subprocess
 import termios
@@ -55,6 +56,23 @@ def check(name, document):
     schema = json.loads((FOLDER / f"tools/refpage/schemas/{name}.json").read_text())
     jsonschema.Draft7Validator.check_schema(schema)
     jsonschema.validate(document, schema, jsonschema.Draft7Validator)
+
+
+def without_proc():
+    """A command that runs another where there is no /proc; None if this machine
+    lets nobody hide it."""
+    alone = ["unshare", "--mount"]
+    if os.getuid() != 0:
+        alone += ["--user", "--map-root-user"]
+    hide = [*alone, "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+    failed = subprocess.run([*hide, "true"], capture_output=True).returncode
+    return None if failed else hide
+
+
+def visible(shown):
+    """The lines of a terminal, without what makes them bold or goes again."""
+    shown = re.sub(r"\033\[\d*m", "", shown)
+    return [line.split("\033[K")[-1] for line in shown.split("\n")]
 
 
 def run_in_terminal(*arguments, columns=80, env=None):
