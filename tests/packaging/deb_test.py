@@ -20,7 +20,8 @@ from chroot import Chroot
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# What the tests call; the package itself needs the C library alone.
+# What the tests call; the package itself needs what each Debian has: the C
+# library, and the C++ one for the program.
 PACKAGES = ["gcc", "libc6-dev", "man-db", "mandoc", "pkgconf"]
 
 PACKAGE = "libscudo-refpage"
@@ -110,6 +111,12 @@ class DebTest(unittest.TestCase):
         self.assertIn("memfd_window: ", said)
         self.assertNotIn("ERROR", said)
 
+    def test_3_refpage(self):
+        said = self.in_chroot("refpage", "run", "dd", "if=/dev/zero", "of=/dev/null", "bs=8M", "count=1")
+        self.assertIn("refpage: dd if=/dev/zero of=/dev/null bs=8M count=1 ended with status 0", said)
+        self.assertIn("memfd_window: 1 block", said)
+        self.assertIn("What the allocator would choose", self.in_chroot("refpage", "probe"))
+
     def test_3_all_programs_run_on_it(self):
         preload = self.chroot.folder / "etc/ld.so.preload"
         preload.write_text(f"/usr/lib/{TRIPLET}/libscudo_refpage.so\n")
@@ -142,12 +149,16 @@ class DebTest(unittest.TestCase):
         self.assertIn(f"_{said.strip()}_", DEB.name)
 
     def test_3_manual_pages(self):
-        for section, phrase in ("7", "REFPAGE_OPTIONS"), ("3", "malloc_iterate"):
-            with self.subTest(section=section):
-                said = self.in_chroot("man", section, "libscudo_refpage")
-                self.assertIn(f"LIBSCUDO_REFPAGE({section})", said)
+        for section, name, phrase in (
+            ("7", "libscudo_refpage", "REFPAGE_OPTIONS"),
+            ("3", "libscudo_refpage", "malloc_iterate"),
+            ("1", "refpage", "--compare"),
+        ):
+            with self.subTest(name=name, section=section):
+                said = self.in_chroot("man", section, name)
+                self.assertIn(f"{name.upper()}({section})", said)
                 self.assertIn(phrase, said)
-                page = self.in_chroot("man", "--where", section, "libscudo_refpage")
+                page = self.in_chroot("man", "--where", section, name)
                 # Fails from warnings on.
                 self.in_chroot("mandoc", "-T", "lint", "-W", "warning", page.strip())
 

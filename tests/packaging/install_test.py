@@ -15,17 +15,22 @@ import unittest
 INSTALL = pathlib.Path(sys.argv.pop(1)).absolute()
 
 FILES = {
+    "bin/refpage",
     "include/scudo_refpage.h",
     "lib/libscudo_refpage.a",
     "lib/libscudo_refpage.so",
     "lib/pkgconfig/scudo_refpage.pc",
+    "share/bash-completion/completions/refpage",
     "share/libscudo-refpage/manifest",
+    "share/man/man1/refpage.1",
     "share/man/man3/libscudo_refpage.3",
     "share/man/man7/libscudo_refpage.7",
 } | {
     f"share/doc/libscudo-refpage/{path.name}"
     for path in INSTALL.parents[1].glob("docs/*.md")
 }
+
+BINARIES = {"bin/refpage", "lib/libscudo_refpage.a", "lib/libscudo_refpage.so"}
 
 PROGRAM = """
 #include <scudo_refpage.h>
@@ -93,11 +98,12 @@ class InstallTest(unittest.TestCase):
         self.assertEqual(files_below(self.prefix), FILES)
         for name in FILES:
             mode = (self.prefix / name).lstat().st_mode
-            self.assertEqual(oct(mode), oct(stat.S_IFREG | 0o644), name)
+            expected = 0o755 if name.startswith("bin/") else 0o644
+            self.assertEqual(oct(mode), oct(stat.S_IFREG | expected), name)
 
     def test_templates_are_filled_in(self):
         self.install(f"--prefix={self.prefix}")
-        for name in FILES - {"lib/libscudo_refpage.a", "lib/libscudo_refpage.so"}:
+        for name in FILES - BINARIES:
             self.assertNotRegex((self.prefix / name).read_text(), "@[A-Z]+@", name)
 
     def test_what_is_there_is_documented(self):
@@ -146,6 +152,19 @@ class InstallTest(unittest.TestCase):
             text=True,
         ).stderr
         self.assertIn("refpage: large blocks of sort", said)
+
+    def test_the_program_finds_the_library(self):
+        triplet = self.output("gcc-12", "-print-multiarch").strip()
+        for libdir in "lib", f"lib/{triplet}", "lib64":
+            with self.subTest(libdir=libdir):
+                prefix = self.top / libdir
+                self.install(f"--prefix={prefix}", f"--libdir={libdir}")
+                said = subprocess.run(
+                    [prefix / "bin/refpage", "run", "sort", "/dev/null"],
+                    capture_output=True,
+                    text=True,
+                ).stderr
+                self.assertIn("memfd_window: 1 block", said)
 
     def test_programs_link_it(self):
         self.install(f"--prefix={self.prefix}")

@@ -173,6 +173,27 @@ TEST_P(PagemapWayTest, PagesThatWereReadAreClean) {
   EXPECT_EQ(states(), std::string(NumPages, 'c'));
 }
 
+// Of the file's pages those that were read, and those that the kernel put around
+// them; of others none.
+TEST_P(PagemapWayTest, ReadPagesShowWhenThoseAreAskedFor) {
+  write(19);
+  read(20);
+  write(21);
+  ASSERT_EQ(mapAnonymousOver(Base + 30 * Page, Page), 0);
+  write(30);
+  std::string Text(NumPages, 'c');
+  EXPECT_TRUE(
+      Reader.forEachReadRun(Base, NumPages * Page, [&](const PageRun &Run) {
+        EXPECT_FALSE(Run.IsSwapped);
+        Text.replace((Run.Base - Base) / Page, Run.Size / Page, Run.Size / Page,
+                     'r');
+        return true;
+      }));
+  EXPECT_EQ(Text.substr(19, 3), "crc");
+  EXPECT_EQ(Text[30], 'c');
+  EXPECT_EQ(Text.substr(100), std::string(NumPages - 100, 'c'));
+}
+
 TEST_P(PagemapWayTest, ExactlyTheWrittenPagesShow) {
   std::string Expected(NumPages, 'c');
   for (uptr I : {0UL, 1UL, 2UL, 100UL, 255UL, 256UL, 511UL, 512UL, 998UL,
