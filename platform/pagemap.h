@@ -77,6 +77,7 @@ private:
   bool readRuns(uptr *Next, uptr End, PageRun *Runs, u32 *Count)
       EXCLUDES(Mutex);
   bool getFile(KeptFile *Result) EXCLUDES(Mutex);
+  bool isFileOfThisProcess() EXCLUDES(Mutex);
   void reportLost(const KeptFile &Lost) EXCLUDES(Mutex);
 
   scudo::HybridMutex Mutex;
