@@ -159,25 +159,32 @@ void DensityModel::learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes) {
                        Observation == 0 ? Share : (Mean * 3 + Share) / 4);
 }
 
+bool DensityModel::getSize(u32 Index, SizeReport *Report) const {
+  const SizeClass &C = Classes[Index];
+  const u32 Seen = atomic_load_relaxed(&C.Observations);
+  if (Seen == 0)
+    return false;
+  const u32 Log = Index / 4;
+  const uptr Least = (Log >= 2 ? (4UL + Index % 4) << (Log - 2) : 1UL << Log) *
+                     scudo::getPageSizeCached();
+  *Report = {Least, Seen, atomic_load_relaxed(&C.Share) * 100 / WholeShare,
+             getFront(C, Least)};
+  return true;
+}
+
 void DensityModel::getStats(scudo::ScopedString *Str) const {
-  const uptr PageSize = scudo::getPageSizeCached();
-  for (u32 I = 0; I != NumClasses; I++) {
-    const SizeClass &C = Classes[I];
-    const u32 Seen = atomic_load_relaxed(&C.Observations);
-    if (Seen == 0)
+  for (u32 I = 0; I != countSizes(); I++) {
+    SizeReport Size;
+    if (!getSize(I, &Size))
       continue;
-    const u32 Log = I / 4;
-    const uptr Least =
-        (Log >= 2 ? (4UL + I % 4) << (Log - 2) : 1UL << Log) * PageSize;
-    const uptr Front = getFront(C, Least);
     Str->append("refpage:   blocks from %zu KiB on: looked at %u, %u %% of the "
                 "bytes written",
-                Least >> 10, Seen,
-                atomic_load_relaxed(&C.Share) * 100 / WholeShare);
-    if (Front == Least)
+                Size.FromBytes >> 10, Size.LookedAt, Size.WrittenPercent);
+    if (Size.FilledBytes == Size.FromBytes)
       Str->append("; filled at once\n");
-    else if (Front)
-      Str->append("; the first %zu KiB filled at once\n", Front >> 10);
+    else if (Size.FilledBytes)
+      Str->append("; the first %zu KiB filled at once\n",
+                  Size.FilledBytes >> 10);
     else
       Str->append("; as reference pages\n");
   }

@@ -83,7 +83,18 @@ public:
   // so many at its start in this one.
   void learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes);
 
-  // A line for each size that was seen.
+  // What is known of a range of sizes.
+  struct SizeReport {
+    uptr FromBytes;     // The least of them.
+    u32 LookedAt;       // Blocks.
+    u32 WrittenPercent; // Of their bytes.
+    uptr FilledBytes;   // Of a block of the least size, at its start.
+  };
+  // The ranges of sizes, the smallest first; false if no block of it was seen.
+  static constexpr u32 countSizes() { return NumClasses; }
+  bool getSize(u32 Index, SizeReport *Report) const;
+
+  // A line for each range of sizes that was seen.
   void getStats(scudo::ScopedString *Str) const;
 
 private:

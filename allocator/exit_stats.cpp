@@ -6,28 +6,44 @@
 #include "allocator/stats_source.h"
 #include "platform/process.h"
 
+#include <string.h>
+#include <unistd.h>
+
 namespace refpage {
 namespace {
 
-KeptStderr StatsStream;
-bool PrintAtExit = false;
+KeptStream StatsStream;
+StatsFormat Format = StatsFormat::Off;
 
 // After the exit handlers and the destructors of the program, whose
 // allocations count too.
 __attribute__((destructor)) void printAtExit() {
-  if (!PrintAtExit)
+  if (Format == StatsFormat::Off)
     return;
   scudo::ScopedString Text;
-  if (writeStats(&Text))
+  if (writeStats(Format, &Text))
     StatsStream.write(Text.data(), Text.length());
 }
 
 } // namespace
 
 void initExitStats() {
-  PrintAtExit = getOptions().stats;
-  if (PrintAtExit)
-    StatsStream.keep();
+  const Options &Asked = getOptions();
+  Format = Asked.stats;
+  if (Format == StatsFormat::Off)
+    return;
+  if (Asked.log.Text[0]) {
+    const int Error = StatsStream.keepFile(Asked.log.Text);
+    if (!Error)
+      return;
+    scudo::ScopedString Text;
+    Text.append(
+        "refpage: REFPAGE_OPTIONS: log: cannot open '%s' (%s), standard "
+        "error is used\n",
+        Asked.log.Text, strerror(Error));
+    writeAll(STDERR_FILENO, Text.data(), Text.length());
+  }
+  StatsStream.keepStderr();
 }
 
 } // namespace refpage

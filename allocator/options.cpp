@@ -42,6 +42,11 @@ constexpr Spelling<TagRequest> TagRequests[] = {{"auto", TagRequest::Auto},
                                                 {"off", TagRequest::Off},
                                                 {"async", TagRequest::Async},
                                                 {"sync", TagRequest::Sync}};
+constexpr Spelling<StatsFormat> StatsFormats[] = {{"0", StatsFormat::Off},
+                                                  {"1", StatsFormat::Text},
+                                                  {"false", StatsFormat::Off},
+                                                  {"true", StatsFormat::Text},
+                                                  {"json", StatsFormat::Json}};
 constexpr Spelling<bool> Bools[] = {
     {"0", false}, {"1", true}, {"false", false}, {"true", true}};
 
@@ -66,6 +71,19 @@ bool parse(Word Value, BackendRequest *Result) {
 
 bool parse(Word Value, TagRequest *Result) {
   return parseSpelling(TagRequests, Value, Result);
+}
+
+bool parse(Word Value, StatsFormat *Result) {
+  return parseSpelling(StatsFormats, Value, Result);
+}
+
+bool parse(Word Value, FilePath *Result) {
+  if (Value.Length == 0 || Value.Length >= sizeof(Result->Text))
+    return false;
+  *Result = FilePath();
+  if (!Value.is("stderr"))
+    memcpy(Result->Text, Value.Start, Value.Length);
+  return true;
 }
 
 bool parse(Word Value, bool *Result) {
@@ -216,6 +234,13 @@ void parseOptions(const char *Text, Options *Result, OptionComplaint Complain) {
     if (*Text)
       Text++;
   }
+}
+
+const char *getVariantName(Variant V) {
+  for (const Spelling<Variant> &S : Variants)
+    if (S.Value == V)
+      return S.Text;
+  return "";
 }
 
 void printOptionHelp(OptionComplaint Print) {

@@ -29,6 +29,14 @@ struct Amount {
   uptr Value;
 };
 
+// The statistics block at exit: none, for people, for programs.
+enum class StatsFormat : u8 { Off, Text, Json };
+
+// Empty: standard error.
+struct FilePath {
+  char Text[256] = {};
+};
+
 struct Options {
 #define REFPAGE_OPTION(Type, Name, Default, Description) Type Name = Default;
 #include "allocator/options.inc"
@@ -47,6 +55,8 @@ void parseOptions(const char *Text, Options *Result, OptionComplaint Complain);
 // complaints on standard error. The environment of a set-user-ID program is
 // ignored. Thread-safe and free of locks; does not allocate.
 const Options &getOptions();
+
+const char *getVariantName(Variant V);
 
 // Prints every key with its default and what it means.
 void printOptionHelp(OptionComplaint Print);

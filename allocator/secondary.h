@@ -12,6 +12,7 @@
 #include "allocator/large_block.h"
 #include "allocator/move_request.h"
 #include "allocator/options.h"
+#include "allocator/stats_json.h"
 #include "allocator/stats_source.h"
 #include "allocator/stats_text.h"
 #include "allocator/tag_map.h"
@@ -53,8 +54,12 @@ public:
     if (S)
       S->link(&LocalStats);
     static constexpr StatsSource Source = {
-        [](void *Owner, scudo::ScopedString *Str) {
-          static_cast<Secondary *>(Owner)->appendReport(Str);
+        [](void *Owner, StatsFormat Format, scudo::ScopedString *Str) {
+          Secondary *S = static_cast<Secondary *>(Owner);
+          if (Format == StatsFormat::Json)
+            S->appendJson(Str);
+          else
+            S->appendReport(Str);
         },
         [](void *Owner) { return static_cast<Secondary *>(Owner)->count(); }};
     setStatsSource(this, &Source);
@@ -156,6 +161,7 @@ private:
   void checkLinks(const LargeHeader *H) const REQUIRES(Mutex);
   // What stats=1 prints at exit.
   void appendReport(scudo::ScopedString *Str);
+  void appendJson(scudo::ScopedString *Str);
   LargeBlockCounts count() EXCLUDES(Mutex);
 
   Variant Fill = Variant::Refpage;
@@ -679,6 +685,13 @@ void Secondary<Config>::appendReport(scudo::ScopedString *Str) {
     return;
   Cache.appendReport(Str);
   Density.getStats(Str);
+}
+
+template <typename Config>
+void Secondary<Config>::appendJson(scudo::ScopedString *Str) {
+  BackendStats Stats;
+  Pages.getStats(&Stats);
+  appendStatsJson(getOptions(), Stats, Cache.getCounts(), Density, Str);
 }
 
 } // namespace refpage

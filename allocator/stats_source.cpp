@@ -23,10 +23,10 @@ void setStatsSource(void *Owner, const StatsSource *Source) {
                       scudo::memory_order_release);
 }
 
-bool writeStats(scudo::ScopedString *Str) {
+bool writeStats(StatsFormat Format, scudo::ScopedString *Str) {
   void *Owner = getOwner();
   if (Owner)
-    Current->Write(Owner, Str);
+    Current->Write(Owner, Format, Str);
   return Owner != nullptr;
 }
 
