@@ -136,12 +136,12 @@ private:
   };
   struct Thread {
     Place *Own = nullptr;
+    Allocator *Heap = nullptr;
     ThreadStage Stage = ThreadStage::New;
     bool DisableMemInit = false;
   };
 
-  ALWAYS_INLINE Cache *
-  getAndLock(bool *MustUnlock) NO_THREAD_SAFETY_ANALYSIS {
+  ALWAYS_INLINE Cache *getAndLock(bool *MustUnlock) NO_THREAD_SAFETY_ANALYSIS {
     if (LIKELY(Mine.Stage == ThreadStage::HasOwn &&
                !scudo::atomic_load(&Disabled, scudo::memory_order_acquire))) {
       *MustUnlock = false;
@@ -157,13 +157,13 @@ private:
     if (UNLIKELY(MinimalInit))
       return;
     Place *New = takePlace();
-    Mine.Own = New;
-    Mine.Stage = New ? ThreadStage::HasOwn : ThreadStage::Shares;
+    Mine = {New, Instance, New ? ThreadStage::HasOwn : ThreadStage::Shares,
+            Mine.DisableMemInit};
     if (New) {
       New->Data.init(Instance);
       // May allocate, which works by now.
-      if (UNLIKELY(pthread_setspecific(Key, Instance) != 0))
-        leave(Instance);
+      if (UNLIKELY(pthread_setspecific(Key, this) != 0))
+        leave();
     }
     Instance->callPostInitCallback();
   }
@@ -202,9 +202,9 @@ private:
   }
 
   // The calling thread has a cache no more.
-  void leave(Allocator *Instance) EXCLUDES(Mutex) {
+  void leave() EXCLUDES(Mutex) {
     Place *Old = Mine.Own;
-    Old->Data.commitBack(Instance);
+    Old->Data.commitBack(Mine.Heap);
     Mine.Own = nullptr;
     Mine.Stage = ThreadStage::Shares;
     scudo::ScopedLock L(Mutex);
@@ -212,17 +212,20 @@ private:
   }
 
   // The thread's last use of the heap shall be its other destructors', which
-  // may free: so this waits for the round after which there is none.
-  static void endThread(void *Ptr) {
-    auto *Instance = static_cast<Allocator *>(Ptr);
-    ThreadCaches *Caches = Instance->getTSDRegistry();
+  // may free: so this waits for the round after which there is none. What the
+  // key holds says nothing: where a process has several C libraries (dlmopen())
+  // their keys have the same numbers, and threads one place for each number.
+  static void endThread(void *) {
+    if (!Mine.Own)
+      return;
+    ThreadCaches *Caches = Mine.Heap->getTSDRegistry();
     u8 &RoundsLeft = Mine.Own->Data.DestructorIterations;
     if (RoundsLeft > 1) {
       RoundsLeft--;
-      if (LIKELY(pthread_setspecific(Caches->Key, Ptr) == 0))
+      if (LIKELY(pthread_setspecific(Caches->Key, Caches) == 0))
         return;
     }
-    Caches->leave(Instance);
+    Caches->leave();
   }
 
   pthread_key_t Key = {};

@@ -308,7 +308,8 @@ sigjmp_buf HandlerTest::Back;
 
 TEST_F(HandlerTest, MayLeaveThePlaceOfTheSignal) {
   whileOthersAllocate([] {
-    setHandler(SIGUSR1, [](int, siginfo_t *, void *) { siglongjmp(Back, 1); }, 0);
+    setHandler(
+        SIGUSR1, [](int, siginfo_t *, void *) { siglongjmp(Back, 1); }, 0);
     const pthread_t Us = pthread_self();
     for (int I = 0; I != fewerIfEmulated(100); I++) {
       std::atomic<bool> IsReady{false};
@@ -353,8 +354,8 @@ TEST_F(HandlerTest, MayForkAndTheChildMayAllocate) {
 }
 
 // On a stack that holds the handler's frame and hardly more. The first byte
-// beyond a block's end is in its guard page; that of a kept block above 2 MiB is
-// inaccessible.
+// beyond a block's end is in its guard page; that of a kept block above 2 MiB
+// is inaccessible.
 TEST_F(HandlerTest, OfFaultsMayHaveASmallStack) {
   runInChild(MaxSeconds, [] {
     const size_t Size = static_cast<size_t>(sysconf(_SC_MINSIGSTKSZ)) + 512;
@@ -363,7 +364,9 @@ TEST_F(HandlerTest, OfFaultsMayHaveASmallStack) {
     Alternative.ss_sp = Stack.data();
     Alternative.ss_size = Size;
     ASSERT_EQ(sigaltstack(&Alternative, nullptr), 0);
-    setHandler(SIGSEGV, [](int, siginfo_t *, void *) { siglongjmp(Back, 1); }, SA_ONSTACK);
+    setHandler(
+        SIGSEGV, [](int, siginfo_t *, void *) { siglongjmp(Back, 1); },
+        SA_ONSTACK);
     volatile int Faults = 0;
     for (volatile int I = 0; I != 20; I = I + 1) {
       auto *volatile Ptr = static_cast<volatile char *>(malloc(3 * MiB));
