@@ -7,15 +7,13 @@
 #define REFPAGE_ALLOCATOR_CONFIG_CUSTOM_SCUDO_CONFIG_H_
 
 #include "allocator/secondary.h"
-#include "allocator/thread_caches.h"
 
 namespace scudo {
 
 struct RefpageConfig {
   // Where the machine has tags, the process is asked (allocator/tagging.h).
   static const bool MaySupportMemoryTagging = true;
-  // A cache for each thread, outside of its local storage.
-  template <class A> using TSDRegistryT = refpage::ThreadCaches<A>;
+  template <class A> using TSDRegistryT = TSDRegistryExT<A>; // Exclusive
 
   // The values of upstream's DefaultConfig, which is not compiled when there is
   // a custom one.

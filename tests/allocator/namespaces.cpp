@@ -2,13 +2,14 @@
 //
 // What namespace_test runs: loads libraries into namespaces of their own
 // (dlmopen()), each of which has a C library of its own, and uses their heaps
-// and its own, in turn, from several threads and in a child.
+// and its own, in turn, in a child, and from several
+// threads if told to.
 //
-//   namespaces LIBRARY[+LIBRARY]...   each for one namespace: the first one's
-//                                     symbols come first, the last is used
+//   namespaces [threads] LIBRARY[+LIBRARY]...
 //
-// Prints what a fresh large block reads as in each heap, and "wrong" where a
-// byte is; the last line is "done".
+// Each argument is for one namespace: the first library's symbols come first,
+// the last one is used. Prints what a fresh large block reads as in each heap,
+// and "wrong" where a byte is; the last line is "done".
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -85,7 +86,7 @@ bool useAll() {
 
 void *useAllOften(void *) {
   bool Good = true;
-  for (int I = 0; I != 50; I++)
+  for (int I = 0; I != 5; I++)
     Good &= useAll();
   return reinterpret_cast<void *>(uintptr_t(Good));
 }
@@ -93,24 +94,24 @@ void *useAllOften(void *) {
 } // namespace
 
 int main(int Argc, char **Argv) {
-  for (int I = 1; I < Argc; I++)
+  const bool HasThreads = Argc > 1 && strcmp(Argv[1], "threads") == 0;
+  for (int I = HasThreads ? 2 : 1; I < Argc; I++)
     if (!load(Argv[I]))
       return 1;
   for (int I = 0; I != NumHeaps; I++)
     printf("%02x\n", static_cast<unsigned>(Heaps[I].ReadFresh()));
   if (!useAll())
     puts("wrong");
-  // Children of a process of one thread, and threads that come and go.
-  for (int Round = 0; Round != 3; Round++) {
-    fflush(stdout);
-    const pid_t Pid = Round == 0 ? fork() : 0;
-    if (Round == 0 && Pid == 0) {
-      alarm(60);
-      _exit(useAll() ? 0 : 1);
-    }
-    int Status = 0;
-    if (Round == 0 && (waitpid(Pid, &Status, 0) != Pid || Status != 0))
-      puts("wrong in the child");
+  fflush(stdout);
+  const pid_t Pid = fork();
+  if (Pid == 0) {
+    alarm(60);
+    _exit(useAll() ? 0 : 1);
+  }
+  int Status = 0;
+  if (waitpid(Pid, &Status, 0) != Pid || Status != 0)
+    puts("wrong in the child");
+  for (int Round = 0; HasThreads && Round != 3; Round++) {
     pthread_t Threads[4];
     for (pthread_t &Thread : Threads)
       if (pthread_create(&Thread, nullptr, useAllOften, nullptr) != 0)
