@@ -4,6 +4,7 @@
 // are compiled here, for our heap, under the prefix scudo_, and get glibc's
 // names as aliases. What glibc has besides, or does otherwise, is below.
 
+#include "allocator/density_trace.h"
 #include "allocator/exit_stats.h"
 #include "allocator/heap.h"
 #include "allocator/heap_info.h"
@@ -54,6 +55,7 @@ void afterFork() {
 extern "C" void refpage_heap_ready() {
   TheHeap.applyOptions(refpage::getOptions().tag);
   refpage::initExitStats();
+  refpage::initDensityTrace();
   pthread_atfork(beforeFork, afterFork, afterFork);
 }
 

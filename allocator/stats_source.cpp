@@ -30,9 +30,19 @@ bool writeStats(StatsFormat Format, scudo::ScopedString *Str) {
   return Owner != nullptr;
 }
 
+void countUninitReads() {
+  if (void *Owner = getOwner())
+    Current->CountReads(Owner);
+}
+
 LargeBlockCounts countLargeBlocks() {
   void *Owner = getOwner();
   return Owner ? Current->Count(Owner) : LargeBlockCounts();
+}
+
+void lookAtLiveBlocks() {
+  if (void *Owner = getOwner())
+    Current->LookAtLiveBlocks(Owner);
 }
 
 } // namespace refpage

@@ -26,6 +26,10 @@ struct StatsSource {
   // Appends the statistics block.
   void (*Write)(void *Owner, StatsFormat Format, scudo::ScopedString *Str);
   LargeBlockCounts (*Count)(void *Owner);
+  // Tells the trace of densities of the blocks in use (density_trace.h).
+  void (*LookAtLiveBlocks)(void *Owner);
+  // Has the reads counted in blocks that are in use (uninit=report).
+  void (*CountReads)(void *Owner);
 };
 
 // Whose statistics are the process's, from now on. nullptr: nobody's.
@@ -34,8 +38,10 @@ void setStatsSource(void *Owner, const StatsSource *Source);
 // Not with StatsFormat::Off. Returns whether there is a source. Takes its
 // locks.
 bool writeStats(StatsFormat Format, scudo::ScopedString *Str);
+void countUninitReads();
 // All zero before the heap has started.
 LargeBlockCounts countLargeBlocks();
+void lookAtLiveBlocks();
 
 } // namespace refpage
 

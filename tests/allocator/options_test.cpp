@@ -37,6 +37,7 @@ void expectRefused(const std::string &Text, const std::string &Named) {
   EXPECT_EQ(Result.protect_from.Value, Default.protect_from.Value);
   EXPECT_EQ(Result.stats, Default.stats);
   EXPECT_STREQ(Result.log.Text, Default.log.Text);
+  EXPECT_STREQ(Result.density.Text, Default.density.Text);
 }
 
 TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
@@ -49,6 +50,16 @@ TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(Result.protect_from.Value, (2U << 20) + 1);
   EXPECT_EQ(Result.stats, StatsFormat::Off);
   EXPECT_STREQ(Result.log.Text, "");
+}
+
+TEST(OptionsTest, AComplaintIsOneLineWhateverTheTextIs) {
+  parse("a\nb=1:variant=\x1b[2J\x7f\n");
+  ASSERT_EQ(Complaints.size(), 2U);
+  EXPECT_NE(Complaints[0].find("'a?b'"), std::string::npos) << Complaints[0];
+  EXPECT_NE(Complaints[1].find("'?[2J??'"), std::string::npos)
+      << Complaints[1];
+  for (const std::string &Line : Complaints)
+    EXPECT_EQ(Line.find('\n'), Line.size() - 1);
 }
 
 TEST(OptionsTest, PairsArePartedByColons) {

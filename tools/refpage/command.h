@@ -22,7 +22,12 @@ struct Command {
 };
 
 // REFPAGE_COMMAND(Variable): in the order in which help lists them.
-#define REFPAGE_COMMANDS(REFPAGE_COMMAND) REFPAGE_COMMAND(ProbeCommand)
+#define REFPAGE_COMMANDS(REFPAGE_COMMAND)                                      \
+  REFPAGE_COMMAND(ProbeCommand)                                                \
+  REFPAGE_COMMAND(RunCommand)                                                  \
+  REFPAGE_COMMAND(ReportCommand)                                               \
+  REFPAGE_COMMAND(TraceCommand)                                                \
+  REFPAGE_COMMAND(UninitCommand)
 
 #define REFPAGE_COMMAND(Variable) extern const Command Variable;
 REFPAGE_COMMANDS(REFPAGE_COMMAND)

@@ -36,6 +36,8 @@ std::string formatBytes(uint64_t Bytes) {
 }
 
 std::string formatTime(double Seconds) {
+  if (Seconds == 0)
+    return "0 s";
   if (Seconds < 1e-3)
     return printThreeDigits(Seconds * 1e6) + " us";
   if (Seconds < 1)

@@ -2,6 +2,7 @@
 
 #include "tools/refpage/launch.h"
 
+#include "tools/refpage/clock.h"
 #include "tools/refpage/failure.h"
 
 #include <errno.h>
@@ -10,18 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace refpage {
 namespace {
-
-double getTime() {
-  timespec Now;
-  clock_gettime(CLOCK_MONOTONIC, &Now);
-  return static_cast<double>(Now.tv_sec) +
-         static_cast<double>(Now.tv_nsec) * 1e-9;
-}
 
 // What others send to end, stop or tell a program something.
 constexpr int ForwardedSignals[] = {SIGHUP,  SIGINT,   SIGQUIT,
@@ -66,17 +59,22 @@ void appendToVariable(const char *Name, const std::string &Value) {
   setenv(Name, All.c_str(), 1);
 }
 
+bool redirect(Streams InAndOut) {
+  if (InAndOut == Streams::Inherit)
+    return true;
+  const int Null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (Null == -1 || dup2(Null, STDIN_FILENO) == -1)
+    return false;
+  if (InAndOut == Streams::ToStderr)
+    return dup2(STDERR_FILENO, STDOUT_FILENO) != -1;
+  return dup2(Null, STDOUT_FILENO) != -1 && dup2(Null, STDERR_FILENO) != -1;
+}
+
 // Does not return. Writes errno to Pipe if the command cannot be run.
 [[noreturn]] void becomeCommand(const Launch &What, int Pipe) {
   appendToVariable("LD_PRELOAD", What.Library);
   appendToVariable("REFPAGE_OPTIONS", What.Options);
-  bool IsReady = true;
-  if (What.IsQuiet) {
-    const int Null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int Fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-      IsReady &= dup2(Null, Fd) == Fd;
-  }
-  if (IsReady)
+  if (redirect(What.InAndOut))
     execvp(What.Command[0], What.Command);
   const int Error = errno;
   (void)!write(Pipe, &Error, sizeof(Error));
@@ -114,7 +112,7 @@ Outcome runCommand(const Launch &What) {
 
   HeldSignals Signals;
   Outcome Result;
-  const double Start = getTime();
+  const double Start = getMonotonicTime();
   Result.Pid = fork();
   if (Result.Pid == 0) {
     Signals.restore();
@@ -141,7 +139,7 @@ Outcome runCommand(const Launch &What) {
     if (Info.si_code != SI_KERNEL)
       kill(Result.Pid, Info.si_signo);
   }
-  Result.Seconds = getTime() - Start;
+  Result.Seconds = getMonotonicTime() - Start;
 
   if (ExecError)
     throw Failure(std::string("cannot run '") + What.Command[0] +

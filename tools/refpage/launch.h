@@ -12,12 +12,16 @@
 
 namespace refpage {
 
+// Of the command: this program's own; nothing; or nothing to read, and all that
+// it writes on this program's stderr.
+enum class Streams { Inherit, None, ToStderr };
+
 struct Launch {
   char **Command = nullptr; // Ended by a null pointer.
   std::string Library;      // Preloaded, behind what is in LD_PRELOAD already.
                             // "": nothing is.
-  std::string Options;  // For REFPAGE_OPTIONS, behind what is there already.
-  bool IsQuiet = false; // Nothing on stdin, stdout and stderr.
+  std::string Options; // For REFPAGE_OPTIONS, behind what is there already.
+  Streams InAndOut = Streams::Inherit;
 };
 
 struct Outcome {

@@ -23,9 +23,14 @@ size_t getWidth(FILE *Stream) {
 
 bool mayUseBold(FILE *Stream) {
   const char *NoColour = getenv("NO_COLOR");
-  const char *Kind = getenv("TERM");
-  return isTerminal(Stream) && !(NoColour && *NoColour) && Kind &&
-         strcmp(Kind, "dumb") != 0;
+  return mayMoveCursor(Stream) && !(NoColour && *NoColour);
 }
+
+bool mayMoveCursor(FILE *Stream) {
+  const char *Kind = getenv("TERM");
+  return isTerminal(Stream) && Kind && strcmp(Kind, "dumb") != 0;
+}
+
+void clearScreen(FILE *Stream) { fputs("\033[H\033[2J", Stream); }
 
 } // namespace refpage

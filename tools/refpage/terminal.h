@@ -20,6 +20,12 @@ size_t getWidth(FILE *Stream);
 // NO_COLOR is set (https://no-color.org).
 bool mayUseBold(FILE *Stream);
 
+// Whether the cursor can be moved: on a terminal that is not a dumb one.
+bool mayMoveCursor(FILE *Stream);
+
+// Empties the screen and goes to its top, where mayMoveCursor().
+void clearScreen(FILE *Stream);
+
 } // namespace refpage
 
 #endif // REFPAGE_TOOLS_REFPAGE_TERMINAL_H_
