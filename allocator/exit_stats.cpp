@@ -4,6 +4,8 @@
 
 #include "allocator/options.h"
 #include "allocator/stats_source.h"
+#include "allocator/uninit_report.h"
+#include "platform/call_stack.h"
 #include "platform/process.h"
 
 #include <string.h>
@@ -13,15 +15,27 @@ namespace refpage {
 namespace {
 
 KeptStream StatsStream;
-StatsFormat Format = StatsFormat::Off;
+bool PrintsAtExit = false;
+
+bool seeksReads() { return getOptions().uninit == UninitMode::Report; }
+
+// Before the program's own code runs, which then is known by its callers too.
+__attribute__((constructor)) void prepareReport() {
+  if (UNLIKELY(seeksReads()))
+    loadUnwinder();
+}
 
 // After the exit handlers and the destructors of the program, whose
 // allocations count too.
 __attribute__((destructor)) void printAtExit() {
-  if (Format == StatsFormat::Off)
+  if (!PrintsAtExit)
     return;
   scudo::ScopedString Text;
-  if (writeStats(Format, &Text))
+  if (getOptions().stats != StatsFormat::Off)
+    writeStats(getOptions().stats, &Text);
+  if (seeksReads())
+    appendUninitReport(&Text);
+  if (Text.length())
     StatsStream.write(Text.data(), Text.length());
 }
 
@@ -29,8 +43,8 @@ __attribute__((destructor)) void printAtExit() {
 
 void initExitStats() {
   const Options &Asked = getOptions();
-  Format = Asked.stats;
-  if (Format == StatsFormat::Off)
+  PrintsAtExit = Asked.stats != StatsFormat::Off || seeksReads();
+  if (!PrintsAtExit)
     return;
   if (Asked.log.Text[0]) {
     const int Error = StatsStream.keepFile(Asked.log.Text);

@@ -42,6 +42,8 @@ constexpr Spelling<TagRequest> TagRequests[] = {{"auto", TagRequest::Auto},
                                                 {"off", TagRequest::Off},
                                                 {"async", TagRequest::Async},
                                                 {"sync", TagRequest::Sync}};
+constexpr Spelling<UninitMode> UninitModes[] = {{"off", UninitMode::Off},
+                                                {"report", UninitMode::Report}};
 constexpr Spelling<StatsFormat> StatsFormats[] = {{"0", StatsFormat::Off},
                                                   {"1", StatsFormat::Text},
                                                   {"false", StatsFormat::Off},
@@ -71,6 +73,10 @@ bool parse(Word Value, BackendRequest *Result) {
 
 bool parse(Word Value, TagRequest *Result) {
   return parseSpelling(TagRequests, Value, Result);
+}
+
+bool parse(Word Value, UninitMode *Result) {
+  return parseSpelling(UninitModes, Value, Result);
 }
 
 bool parse(Word Value, StatsFormat *Result) {
@@ -169,14 +175,18 @@ bool parse(Word Value, Bytes *Result) {
   return true;
 }
 
-// A line put together without allocating; what does not fit is cut.
+// A line put together without allocating; what does not fit is cut. Whatever
+// the environment says, it stays one line and does nothing to a terminal.
 class Line {
 public:
   Line &add(Word Part) {
     const uptr Room = sizeof(Text) - 2 - Length; // For "\n" and the end.
     const uptr N = scudo::Min(Part.Length, Room);
-    memcpy(Text + Length, Part.Start, N);
-    Length += N;
+    for (uptr I = 0; I != N; I++) {
+      const char C = Part.Start[I];
+      const bool IsControl = (C >= 0 && C < ' ') || C == 0x7f;
+      Text[Length++] = IsControl ? '?' : C;
+    }
     return *this;
   }
   Line &add(const char *Part) { return add(Word{Part, strlen(Part)}); }

@@ -15,6 +15,9 @@ namespace refpage {
 // The three that the published tables compare.
 enum class Variant : u8 { Anon, Memset, Refpage };
 
+// What is done about reads of memory that was never written.
+enum class UninitMode : u8 { Off, Report };
+
 struct Pattern {
   u64 Value;
 };

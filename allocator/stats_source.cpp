@@ -30,6 +30,11 @@ bool writeStats(StatsFormat Format, scudo::ScopedString *Str) {
   return Owner != nullptr;
 }
 
+void countUninitReads() {
+  if (void *Owner = getOwner())
+    Current->CountReads(Owner);
+}
+
 LargeBlockCounts countLargeBlocks() {
   void *Owner = getOwner();
   return Owner ? Current->Count(Owner) : LargeBlockCounts();

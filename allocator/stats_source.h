@@ -28,6 +28,8 @@ struct StatsSource {
   LargeBlockCounts (*Count)(void *Owner);
   // Tells the trace of densities of the blocks in use (density_trace.h).
   void (*LookAtLiveBlocks)(void *Owner);
+  // Has the reads counted in blocks that are in use (uninit=report).
+  void (*CountReads)(void *Owner);
 };
 
 // Whose statistics are the process's, from now on. nullptr: nobody's.
@@ -36,6 +38,7 @@ void setStatsSource(void *Owner, const StatsSource *Source);
 // Not with StatsFormat::Off. Returns whether there is a source. Takes its
 // locks.
 bool writeStats(StatsFormat Format, scudo::ScopedString *Str);
+void countUninitReads();
 // All zero before the heap has started.
 LargeBlockCounts countLargeBlocks();
 void lookAtLiveBlocks();

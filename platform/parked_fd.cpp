@@ -5,6 +5,7 @@
 #include "platform/scoped_errno.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,6 +92,27 @@ void closeIfSame(int Fd, const FileIdentity &Identity) {
   ScopedErrno KeepErrno;
   if (isSameFile(Fd, Identity))
     close(Fd);
+}
+
+FdLink readLink(int Fd, const char *WantedText) {
+  ScopedErrno KeepErrno;
+  char Path[] = "/proc/self/fd/----------";
+  char *Digits = Path + sizeof("/proc/self/fd/") - 1;
+  u32 Length = 1;
+  for (int Rest = Fd; Rest >= 10; Rest /= 10)
+    Length++;
+  Digits[Length] = '\0';
+  for (int Rest = Fd; Length != 0; Rest /= 10)
+    Digits[--Length] = static_cast<char>('0' + Rest % 10);
+  char Text[64];
+  const ssize_t Got = readlink(Path, Text, sizeof(Text));
+  if (Got == -1)
+    return FdLink::Unreadable;
+  const uptr TextLength = static_cast<uptr>(Got);
+  return TextLength == strlen(WantedText) &&
+                 memcmp(Text, WantedText, TextLength) == 0
+             ? FdLink::Wanted
+             : FdLink::Other;
 }
 
 int openParked(const char *Path, KeptFile *File) {

@@ -126,7 +126,7 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
     return commitReserved(Base + Size, Added);
   if (B->hasWindow() && !(B->Holds == Wanted))
     return ENOTSUP;
-  const uptr Front = Request == BackendRequest::Auto ? ExpectedFront : 0;
+  const uptr Front = getFront(ExpectedFront);
   const Choice First = select(Size + Added, Wanted, Front);
   uptr Filled = First.How == Method::Fill
                     ? Added

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import struct
 import subprocess
 import termios
@@ -57,8 +58,26 @@ def check(name, document):
     jsonschema.validate(document, schema, jsonschema.Draft7Validator)
 
 
-def run_in_terminal(*arguments, columns=80, env=None):
-    """What a terminal of that width shows, and the exit status."""
+def without_proc():
+    """A command that runs another where there is no /proc; None if this machine
+    lets nobody hide it."""
+    alone = ["unshare", "--mount"]
+    if os.getuid() != 0:
+        alone += ["--user", "--map-root-user"]
+    hide = [*alone, "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+    failed = subprocess.run([*hide, "true"], capture_output=True).returncode
+    return None if failed else hide
+
+
+def visible(shown):
+    """The lines of a terminal, without what makes them bold or goes again."""
+    shown = re.sub(r"\033\[\d*m", "", shown)
+    return [line.split("\033[K")[-1] for line in shown.split("\n")]
+
+
+def run_in_terminal(*arguments, columns=80, env=None, see=lambda shown: None):
+    """What a terminal of that width shows, and the exit status. `see`: called with
+    what is shown so far, whenever that is more."""
     main, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
@@ -78,5 +97,6 @@ def run_in_terminal(*arguments, columns=80, env=None):
         if not part:
             break
         shown += part
+        see(shown.decode(errors="replace"))
     os.close(main)
     return shown.decode().replace("\r\n", "\n"), process.wait(TIMEOUT)

@@ -50,7 +50,11 @@ def fetch(args, output):
         apt = private_apt.PrivateApt(folder, architectures, suites)
         debs = pathlib.Path(folder, "debs")
         debs.mkdir()
-        download = apt.download_with_dependencies if args.dependencies else apt.download
+        download = {
+            "none": apt.download,
+            "missing": apt.download_with_missing_dependencies,
+            "all": apt.download_with_dependencies,
+        }[args.dependencies]
         download(names_of(args, apt), debs)
         for deb in sorted(debs.iterdir()):
             subprocess.run(["dpkg", "-x", deb, output], check=True)
@@ -72,8 +76,12 @@ def main():
     )
     parser.add_argument(
         "--dependencies",
-        action="store_true",
-        help="also all they need, down to libc6, whatever is installed here",
+        nargs="?",
+        choices=["none", "missing", "all"],
+        const="all",
+        default="none",
+        help="also what they need: all of it, down to libc6 (without a word behind"
+        " it), or what is missing on this machine",
     )
     args = parser.parse_args()
     if not args.packages and not args.meta:

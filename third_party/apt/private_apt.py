@@ -170,9 +170,20 @@ class PrivateApt:
 
     def download_with_dependencies(self, packages, folder):
         """The same, and all they need, down to libc6."""
+        # An empty machine, whatever this one has.
+        status = ["-o", f"Dir::State::status={self.folder}/no-packages"]
+        self._download_as_if_installing(packages, folder, status)
+
+    def download_with_missing_dependencies(self, packages, folder):
+        """The same, and what they need that is not installed, or too old."""
+        # Or apt would leave out those of them that are.
+        self._download_as_if_installing(packages, folder, ["--reinstall", "--allow-downgrades"])
+
+    def _download_as_if_installing(self, packages, folder, options):
         self.get(
-            # An empty machine, whatever this one has.
-            "-o", f"Dir::State::status={self.folder}/no-packages",
+            # Nothing of the machine's is written to.
+            "-o", "Debug::NoLocking=1",
+            *options,
             *self.prefer,
             "install", "--download-only", "--no-install-recommends", "--yes", *packages,
         )

@@ -26,7 +26,8 @@ struct Command {
   REFPAGE_COMMAND(ProbeCommand)                                                \
   REFPAGE_COMMAND(RunCommand)                                                  \
   REFPAGE_COMMAND(ReportCommand)                                               \
-  REFPAGE_COMMAND(TraceCommand)
+  REFPAGE_COMMAND(TraceCommand)                                                \
+  REFPAGE_COMMAND(UninitCommand)
 
 #define REFPAGE_COMMAND(Variable) extern const Command Variable;
 REFPAGE_COMMANDS(REFPAGE_COMMAND)

@@ -34,8 +34,7 @@ DensityWatch::DensityWatch() {
     Error = mapFileShared(Fd, getFileSize(), MemoryTags::None, &Base);
   if (Error) {
     close(Fd);
-    throw Failure(std::string("cannot make a memory file: ") +
-                  strerror(Error));
+    throw Failure(std::string("cannot make a memory file: ") + strerror(Error));
   }
   Counts = reinterpret_cast<DensityCounts *>(Base);
 }

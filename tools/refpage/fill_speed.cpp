@@ -2,27 +2,17 @@
 
 #include "tools/refpage/fill_speed.h"
 
+#include "tools/refpage/clock.h"
 #include "tools/refpage/failure.h"
 
 #include "platform/mapping.h"
 #include "refpage_backend/pattern_fill.h"
 
 #include <string.h>
-#include <time.h>
 
 #include <algorithm>
 
 namespace refpage {
-namespace {
-
-double getTime() {
-  timespec Now;
-  clock_gettime(CLOCK_MONOTONIC, &Now);
-  return static_cast<double>(Now.tv_sec) +
-         static_cast<double>(Now.tv_nsec) * 1e-9;
-}
-
-} // namespace
 
 double measureFillSpeed() {
   constexpr uptr Size = 16UL << 20;
@@ -36,9 +26,9 @@ double measureFillSpeed() {
     if (Error)
       throw Failure(std::string("cannot measure what a fill costs: ") +
                     strerror(Error));
-    const double Start = getTime();
+    const double Start = getMonotonicTime();
     fillPattern(Base, Size, repeatByte(0xab));
-    const double Seconds = getTime() - Start;
+    const double Seconds = getMonotonicTime() - Start;
     unmapMemory(Base, Size);
     Best = std::max(Best, static_cast<double>(Size) / std::max(Seconds, 1e-9));
   }

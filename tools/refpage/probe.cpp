@@ -42,12 +42,13 @@ constexpr char Help[] =
 void printBackends(const std::vector<Trial> &Trials) {
   Table Costs({{"backend"},
                {"untouched", Align::Right},
-               {"1 % written", Align::Right},
-               {"all written", Align::Right},
-               {"first block", Align::Right},
-               {"mappings", Align::Right},
+               {"1 %", Align::Right},
+               {"all", Align::Right},
+               {"first", Align::Right},
+               {"maps", Align::Right},
                {"filled", Align::Right},
                {"windows", Align::Right}});
+  std::vector<Trial> Failed;
   Table Failures({{"not here"}, {"because"}, {"it takes"}});
   for (const Trial &T : Trials) {
     if (T.Works)
@@ -57,10 +58,21 @@ void printBackends(const std::vector<Trial> &Trials) {
                     std::to_string(T.Mappings), formatBytes(T.FilledBytes),
                     formatBytes(T.WindowBytes)});
     else
-      Failures.addRow({T.Name, T.Reason, T.Remedy});
+      Failed.push_back(T);
   }
-  printWrapped(stdout, "What works, and what a block of " +
-                           formatBytes(TrialBlockSize) + " costs:");
+  // The device's kinds of pages come together, and fail together.
+  for (size_t I = 0; I != Failed.size(); I++) {
+    std::string Names = Failed[I].Name;
+    while (I + 1 != Failed.size() && Failed[I + 1].Reason == Failed[I].Reason &&
+           Failed[I + 1].Remedy == Failed[I].Remedy)
+      Names += ", " + Failed[++I].Name;
+    Failures.addRow({Names, Failed[I].Reason, Failed[I].Remedy});
+  }
+  printWrapped(stdout,
+               "What a block of " + formatBytes(TrialBlockSize) +
+                   " costs, from its mapping to its unmapping: untouched, with "
+                   "1 % of its pages written, with all of them; and the first "
+                   "one, whose windows have to be made.");
   Costs.print(stdout);
   printWrapped(stdout, "(dense_fill: a memset for blocks that get written "
                        "whole. zero: memory that nobody fills.)");
@@ -91,7 +103,7 @@ void printChoices(const std::vector<ChosenBackend> &Choices) {
   Table Shown({{"block", Align::Right},
                {"use"},
                {"backend"},
-               {"mappings", Align::Right},
+               {"maps", Align::Right},
                {"because"}});
   for (const ChosenBackend &C : Choices)
     Shown.addRow({formatBytes(C.BlockBytes), C.Use,

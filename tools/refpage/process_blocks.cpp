@@ -38,7 +38,9 @@ bool isWindow(const OtherMapping &M) {
 bool isAnonymous(const OtherMapping &M) {
   return M.Inode == 0 && (!*M.Name || startsWith(M.Name, "[anon:"));
 }
-bool isAccessible(const OtherMapping &M) { return M.IsReadable || M.IsWritable; }
+bool isAccessible(const OtherMapping &M) {
+  return M.IsReadable || M.IsWritable;
+}
 // What a block's committed range can be made of.
 bool canBeOfBlock(const OtherMapping &M) {
   return !M.IsShared && !M.IsExecutable && (isWindow(M) || isAnonymous(M));
@@ -62,9 +64,7 @@ struct FoundHeader {
 
   // free() says so in the chunk's header, before it breaks the seal of ours,
   // which nobody outside can check.
-  bool isFreed() const {
-    return Chunk.State == scudo::Chunk::State::Available;
-  }
+  bool isFreed() const { return Chunk.State == scudo::Chunk::State::Available; }
 };
 
 // One look at a process.
@@ -219,10 +219,10 @@ bool Looker::findHeader(const OtherMapping &First, FoundHeader *Found) {
   constexpr uptr MostPages = 7;
   const uptr PageSize = scudo::getPageSizeCached();
   std::vector<char> Bytes;
-  if (!readFront(First.Base,
-                 std::max(scudo::Min(MostPages * PageSize, First.size()),
-                          PageSize),
-                 &Bytes))
+  if (!readFront(
+          First.Base,
+          std::max(scudo::Min(MostPages * PageSize, First.size()), PageSize),
+          &Bytes))
     return false;
   constexpr uptr Needed = LargeHeaderSize + sizeof(scudo::Chunk::PackedHeader);
   bool AnyFreed = false;
@@ -247,7 +247,8 @@ bool Looker::findHeader(const OtherMapping &First, FoundHeader *Found) {
 size_t Looker::getGroupEnd(size_t First) const {
   const bool Accessible = isAccessible(Mappings[First]);
   size_t End = First + 1;
-  while (End != Mappings.size() && Mappings[End].Base == Mappings[End - 1].End &&
+  while (End != Mappings.size() &&
+         Mappings[End].Base == Mappings[End - 1].End &&
          canBeOfBlock(Mappings[End]) && !canBeGuard(Mappings[End]) &&
          isAccessible(Mappings[End]) == Accessible)
     End++;
@@ -273,29 +274,30 @@ void Looker::sortPages(size_t First, FoundBlock *Block) {
   for (size_t I = First; I != Mappings.size() && Mappings[I].Base < End; I++) {
     const OtherMapping &M = Mappings[I];
     const uptr PartEnd = std::min(M.End, End);
-    check(Pages.forEachRun(M.Base, PartEnd - M.Base, [&](const OtherPageRun &R) {
-      There += R.Size;
-      const uptr FilledEnd = Block->Base + Block->FilledFront;
-      const uptr Filled =
-          R.Base < FilledEnd ? std::min(R.Size, FilledEnd - R.Base) : 0;
-      switch (R.Is) {
-      case OtherPage::File:
-      case OtherPage::ZeroPage:
-        Use.Read += R.Size;
-        break;
-      case OtherPage::Exclusive:
-        Use.Filled += Filled;
-        Use.Written += R.Size - Filled;
-        break;
-      case OtherPage::Shared:
-        // Pages of the module's that the kernel does not count.
-        (M.IsMixed ? Use.Read : Use.Shared) += R.Size;
-        break;
-      case OtherPage::Swapped:
-        Use.Swapped += R.Size;
-        break;
-      }
-    }));
+    check(
+        Pages.forEachRun(M.Base, PartEnd - M.Base, [&](const OtherPageRun &R) {
+          There += R.Size;
+          const uptr FilledEnd = Block->Base + Block->FilledFront;
+          const uptr Filled =
+              R.Base < FilledEnd ? std::min(R.Size, FilledEnd - R.Base) : 0;
+          switch (R.Is) {
+          case OtherPage::File:
+          case OtherPage::ZeroPage:
+            Use.Read += R.Size;
+            break;
+          case OtherPage::Exclusive:
+            Use.Filled += Filled;
+            Use.Written += R.Size - Filled;
+            break;
+          case OtherPage::Shared:
+            // Pages of the module's that the kernel does not count.
+            (M.IsMixed ? Use.Read : Use.Shared) += R.Size;
+            break;
+          case OtherPage::Swapped:
+            Use.Swapped += R.Size;
+            break;
+          }
+        }));
   }
   Use.Untouched = Block->Size - There;
 }
@@ -369,14 +371,14 @@ bool Looker::areLinksComplete() const {
 void Looker::findWindows() {
   std::map<u64, FoundWindow> ByInode;
   for (const char *Prefix : {MemfdName, KernelName})
-    check(Process.forEachOpenFile(
-        Prefix, [&](const OtherProcess::OpenFile &File) {
-          FoundWindow &W = ByInode[File.Inode];
-          W.IsKernelMade = Prefix == KernelName;
-          W.IsOpen = true;
-          W.Size = File.Size;
-          W.Memory = File.Memory;
-        }));
+    check(Process.forEachOpenFile(Prefix,
+                                  [&](const OtherProcess::OpenFile &File) {
+                                    FoundWindow &W = ByInode[File.Inode];
+                                    W.IsKernelMade = Prefix == KernelName;
+                                    W.IsOpen = true;
+                                    W.Size = File.Size;
+                                    W.Memory = File.Memory;
+                                  }));
   for (const OtherMapping &M : Mappings) {
     if (!isWindow(M))
       continue;

@@ -3,12 +3,13 @@
 // The large blocks of a running process, found from outside: nothing in the
 // process is stopped, written or asked.
 //
-// Where a block is and what it is says its own header (allocator/large_block.h),
-// which is read from /proc/PID/mem: one that names the address it is found at,
-// right behind a guard page, is no coincidence. Headers are linked to each
-// other: if every link leads to a block that was found, all were. Without the
-// right to read memory, blocks that view windows are seen by their mappings'
-// names; those of anonymous memory look like anybody's.
+// Where a block is and what it is says its own header
+// (allocator/large_block.h), which is read from /proc/PID/mem: one that names
+// the address it is found at, right behind a guard page, is no coincidence.
+// Headers are linked to each other: if every link leads to a block that was
+// found, all were. Without the right to read memory, blocks that view windows
+// are seen by their mappings' names; those of anonymous memory look like
+// anybody's.
 //
 // What a page is says /proc/PID/pagemap (platform/other_pages.h).
 

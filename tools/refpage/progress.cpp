@@ -5,20 +5,8 @@
 #include "tools/refpage/table.h"
 #include "tools/refpage/terminal.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 namespace refpage {
-namespace {
-
-bool isDumb() {
-  const char *Kind = getenv("TERM");
-  return !Kind || strcmp(Kind, "dumb") == 0;
-}
-
-} // namespace
-
-Progress::Progress() : IsShown(isTerminal(stderr) && !isDumb()) {}
+Progress::Progress() : IsShown(mayMoveCursor(stderr)) {}
 
 void Progress::show(const std::string &Text) {
   if (!IsShown)

@@ -26,7 +26,8 @@ enum Keys : int { WatchKey = 0x2000, MapsOnlyKey };
 
 constexpr argp_option OptionList[] = {
     {"watch", WatchKey, "SECONDS", OPTION_ARG_OPTIONAL,
-     "Look again every so many seconds (2), until the process exits: a terminal "
+     "Look again every so many seconds (2), until the process exits: a "
+     "terminal "
      "is drawn anew, elsewhere reports follow each other",
      0},
     {"maps-only", MapsOnlyKey, nullptr, 0,
@@ -120,14 +121,10 @@ Sums addUp(const ProcessBlocks &Found) {
 }
 
 Json toJson(const Sum &S) {
-  return {{"blocks", S.Blocks},
-          {"bytes", S.Bytes},
-          {"asked", S.Asked},
-          {"clean_untouched", S.Pages.Untouched},
-          {"clean_read", S.Pages.Read},
-          {"written", S.Pages.Written},
-          {"filled", S.Pages.Filled},
-          {"shared", S.Pages.Shared},
+  return {{"blocks", S.Blocks},         {"bytes", S.Bytes},
+          {"asked", S.Asked},           {"clean_untouched", S.Pages.Untouched},
+          {"clean_read", S.Pages.Read}, {"written", S.Pages.Written},
+          {"filled", S.Pages.Filled},   {"shared", S.Pages.Shared},
           {"swapped", S.Pages.Swapped}};
 }
 
@@ -227,8 +224,8 @@ void printWindows(const ProcessBlocks &Found) {
   std::string Text = "windows: " + std::to_string(Found.Windows.size());
   if (KernelMade)
     Text += " (" + std::to_string(KernelMade) + " made by the kernel)";
-  Text += ", taking " + formatBytes(Memory) + "; mappings of them: " +
-          std::to_string(Mappings);
+  Text += ", taking " + formatBytes(Memory) +
+          "; mappings of them: " + std::to_string(Mappings);
   if (Closed)
     Text += "; without a descriptor: " + std::to_string(Closed);
   printWrapped(stdout, Text, 2);
@@ -259,10 +256,10 @@ void printNotes(const ProcessBlocks &Found, const Sums &S) {
 
 void printText(int Pid, const ProcessBlocks &Found, const Sums &S,
                double FillBytesASecond) {
-  printWrapped(stdout, Found.Name + " (pid " + std::to_string(Pid) +
-                           "): large blocks in use: " +
-                           std::to_string(S.All.Blocks) + ", " +
-                           formatBytes(S.All.Bytes));
+  printWrapped(stdout,
+               Found.Name + " (pid " + std::to_string(Pid) +
+                   "): large blocks in use: " + std::to_string(S.All.Blocks) +
+                   ", " + formatBytes(S.All.Bytes));
   if (!S.All.Blocks && !S.Kept.Blocks)
     return;
   UseTable BySize("size from", S);
@@ -283,13 +280,14 @@ void printText(int Pid, const ProcessBlocks &Found, const Sums &S,
   }
   printWindows(Found);
   if (S.Saved)
-    printWrapped(stdout,
-               "a memset of these blocks would have taken " +
-                   formatBytes(S.Saved) + " more of memory, and about " +
-                   formatTime(static_cast<double>(S.Saved) / FillBytesASecond) +
-                   " (here a fill takes " +
-                   formatTime((1UL << 30) / FillBytesASecond) + " a GiB)",
-               2);
+    printWrapped(
+        stdout,
+        "a memset of these blocks would have taken " + formatBytes(S.Saved) +
+            " more of memory, and about " +
+            formatTime(static_cast<double>(S.Saved) / FillBytesASecond) +
+            " (here a fill takes " +
+            formatTime((1UL << 30) / FillBytesASecond) + " a GiB)",
+        2);
   printNotes(Found, S);
 }
 
@@ -307,10 +305,12 @@ int report(int Argc, char **Argv) {
       OptionList,
       parseOption,
       "PID",
-      "Shows the large blocks of a running process that uses the allocator: how "
+      "Shows the large blocks of a running process that uses the allocator: "
+      "how "
       "much of them is clean, written, shared or swapped, and what a memset "
       "would have cost. The process is not stopped and not changed.\v"
-      "Exit status: 1 trouble, 2 wrong arguments, 3 there is no such process or "
+      "Exit status: 1 trouble, 2 wrong arguments, 3 there is no such process "
+      "or "
       "it exited, 4 no permission, 5 it does not use the allocator.",
       commonOptions(),
       nullptr,

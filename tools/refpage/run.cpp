@@ -10,14 +10,12 @@
 #include "tools/refpage/library.h"
 #include "tools/refpage/library_log.h"
 #include "tools/refpage/median.h"
+#include "tools/refpage/output.h"
 #include "tools/refpage/table.h"
 
-#include <errno.h>
-#include <string.h>
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <memory>
 
 namespace refpage {
 namespace {
@@ -35,9 +33,9 @@ struct RunOptions {
 };
 
 enum Keys : int {
+  OutputKey = 'o',
   VariantKey = 0x2000,
   OptionsKey,
-  OutputKey,
   CompareKey,
   RunsKey,
   IgnoreFailureKey,
@@ -108,6 +106,8 @@ error_t parseOption(int Key, char *Argument, argp_state *State) {
     Given.Options = Argument;
     return 0;
   case OutputKey:
+    if (!*Argument)
+      argp_error(State, "--output needs the path of a file");
     Given.Output = Argument;
     return 0;
   case CompareKey:
@@ -131,19 +131,6 @@ error_t parseOption(int Key, char *Argument, argp_state *State) {
   default:
     return ARGP_ERR_UNKNOWN;
   }
-}
-
-using File = std::unique_ptr<FILE, int (*)(FILE *)>;
-
-// Where the report goes. Opened before the command runs, so that one that
-// cannot be written is known in time.
-File openOutput(const std::string &Path, FILE *Default) {
-  if (Path.empty())
-    return File(Default, fflush);
-  FILE *Opened = fopen(Path.c_str(), "we");
-  if (!Opened)
-    throw Failure("--output: " + Path + ": " + strerror(errno));
-  return File(Opened, fclose);
 }
 
 double getCpuSeconds(const timeval &Time) {
@@ -235,7 +222,7 @@ void reportLargeBlocks(FILE *To, const std::vector<Json> &Processes) {
 }
 
 // Of the processes that said anything at their exit.
-void reportProcesses(FILE *To, const Outcome &Run,
+void reportProcesses(FILE *To, const std::string &Command, const Outcome &Run,
                      const std::vector<Json> &Processes) {
   std::vector<Json> WithBlocks;
   bool HasOwn = false;
@@ -245,11 +232,12 @@ void reportProcesses(FILE *To, const Outcome &Run,
       WithBlocks.push_back(P);
   }
   if (!HasOwn)
-    say(To, WIFSIGNALED(Run.WaitStatus)
-                ? "large blocks not known: a signal ended it"
-                : "large blocks not known: it allocated nothing, is linked "
-                  "statically, runs with more rights than you, has a malloc of "
-                  "its own, or ended without exit()");
+    say(To, "nothing from " + makePrintable(Command) + " itself: " +
+                (WIFSIGNALED(Run.WaitStatus)
+                     ? "a signal ended it"
+                     : "it allocated nothing, is linked statically, runs with "
+                       "more rights than you, has a malloc of its own, or "
+                       "ended without exit()"));
   if (Processes.size() > 1 || (!HasOwn && !Processes.empty()))
     say(To, "of " + plural(Processes.size(), "process") + ", " +
                 std::to_string(WithBlocks.size()) + " with large blocks:");
@@ -269,7 +257,7 @@ void report(FILE *To, const RunOptions &Given, const Outcome &Run,
               " page faults; at most " +
               formatBytes(static_cast<uint64_t>(Run.Usage.ru_maxrss) * 1024) +
               " resident");
-  reportProcesses(To, Run, Processes);
+  reportProcesses(To, Given.Command[0], Run, Processes);
 }
 
 Json toJson(const RunOptions &Given, const Outcome &Run,
@@ -291,7 +279,7 @@ Json toJson(const RunOptions &Given, const Outcome &Run,
 }
 
 int runOnce(const RunOptions &Given, Launch What) {
-  const File Output = openOutput(Given.Output, stderr);
+  Output To(Given.Output, stderr);
   const LibraryLog Log;
   What.Options = Given.Options;
   for (const std::string &More :
@@ -303,16 +291,17 @@ int runOnce(const RunOptions &Given, Launch What) {
   const Outcome Run = runCommand(What);
   const std::vector<Json> Processes = parseStats(Log.readLines());
   if (Given.Common.Json)
-    writeJson(Output.get(), toJson(Given, Run, Processes));
+    writeJson(To.get(), toJson(Given, Run, Processes));
   else
-    report(Output.get(), Given, Run, Processes);
+    report(To.get(), Given, Run, Processes);
+  To.finish();
   return Run.getExitStatus();
 }
 
 int runComparison(const RunOptions &Given, Launch What) {
   constexpr unsigned long DefaultRuns = 5;
   const unsigned long Runs = Given.Runs ? Given.Runs : DefaultRuns;
-  const File Output = openOutput(Given.Output, stdout);
+  Output To(Given.Output, stdout);
   What.InAndOut = Given.ShowOutput ? Streams::ToStderr : Streams::None;
   const std::vector<Contestant> All = getContestants(Given.Options);
   const std::vector<Samples> Results =
@@ -355,12 +344,14 @@ int runComparison(const RunOptions &Given, Launch What) {
     Report["command"] = listCommand(Given.Command);
     Report["runs"] = Runs;
     Report["results"] = List;
-    writeJson(Output.get(), Report);
+    writeJson(To.get(), Report);
+    To.finish();
     return Success;
   }
-  printWrapped(Output.get(), join(Given.Command) + ": medians of " +
-                                 plural(Runs, "run") + ", and times glibc's");
-  Shown.print(Output.get());
+  printWrapped(To.get(), join(Given.Command) + ": medians of " +
+                             plural(Runs, "run") + ", and times glibc's");
+  Shown.print(To.get());
+  To.finish();
   return Success;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t Gap = 2;
 // A column of text that is narrower is not worth reading.
-constexpr size_t LeastTextWidth = 24;
+constexpr size_t LeastTextWidth = 16;
 
 // Columns of the terminal, for text whose characters all are one wide: UTF-8's
 // bytes of 10xxxxxx begin none.
@@ -48,9 +48,16 @@ std::string pad(const std::string &Text, size_t Width, Align Alignment) {
   return Alignment == Align::Left ? Text + Spaces : Spaces + Text;
 }
 
-void printLine(FILE *Stream, std::string Line) {
+size_t getLongestWord(const std::string &Text) {
+  size_t Longest = 0;
+  for (const std::string &Word : wrap(Text, 0))
+    Longest = std::max(Longest, getTextWidth(Word));
+  return Longest;
+}
+
+void printLine(FILE *Stream, std::string Line, bool Bold = false) {
   Line.erase(Line.find_last_not_of(' ') + 1);
-  fprintf(Stream, "%s\n", Line.c_str());
+  fprintf(Stream, Bold ? "\033[1m%s\033[0m\n" : "%s\n", Line.c_str());
 }
 
 } // namespace
@@ -79,50 +86,70 @@ void Table::addRow(std::vector<std::string> Cells) {
   Rows.push_back(std::move(Cells));
 }
 
-std::vector<size_t> Table::measure() const {
+// How wide each column is if every text gets what Measure(text) says.
+template <typename F> std::vector<size_t> Table::measure(F Measure) const {
   std::vector<size_t> Widths;
+  Widths.reserve(Columns.size());
   for (const Column &C : Columns)
-    Widths.push_back(getTextWidth(C.Header));
+    Widths.push_back(Measure(C.Header));
   for (const auto &Row : Rows)
     for (size_t I = 0; I != Row.size(); I++)
-      Widths[I] = std::max(Widths[I], getTextWidth(Row[I]));
+      Widths[I] = std::max(Widths[I], Measure(Row[I]));
   return Widths;
 }
 
-void Table::print(FILE *Stream) const {
-  std::vector<size_t> Widths = measure();
-  const size_t Room = getWidth(Stream);
-  const size_t Fixed =
-      std::accumulate(Widths.begin(), Widths.end() - 1, size_t{0}) +
-      Gap * (Widths.size() - 1);
-  if (Room < Fixed + Widths.back()) {
-    if (Columns.back().Alignment == Align::Right ||
-        Room < Fixed + std::min(LeastTextWidth, Widths.back())) {
-      printStacked(Stream);
-      return;
-    }
-    Widths.back() = Room - Fixed;
+bool Table::fit(size_t Room, std::vector<size_t> *Widths) const {
+  *Widths = measure(getTextWidth);
+  const std::vector<size_t> Words = measure(getLongestWord);
+  size_t Used = std::accumulate(Widths->begin(), Widths->end(), size_t{0}) +
+                Gap * (Columns.size() - 1);
+  for (; Used > Room; Used--) {
+    size_t *Widest = nullptr;
+    for (size_t I = 0; I != Columns.size(); I++)
+      if (Columns[I].Alignment == Align::Left &&
+          (*Widths)[I] > std::max(Words[I], LeastTextWidth) &&
+          (!Widest || (*Widths)[I] > *Widest))
+        Widest = &(*Widths)[I];
+    if (!Widest)
+      return false;
+    --*Widest;
   }
+  return true;
+}
 
-  const bool Bold = mayUseBold(Stream);
-  std::string Header;
-  for (size_t I = 0; I != Columns.size(); I++)
-    Header += pad(Columns[I].Header, Widths[I], Columns[I].Alignment) +
-              std::string(I + 1 == Columns.size() ? 0 : Gap, ' ');
-  Header.erase(Header.find_last_not_of(' ') + 1);
-  fprintf(Stream, Bold ? "\033[1m%s\033[0m\n" : "%s\n", Header.c_str());
-
-  for (const auto &Row : Rows) {
+void Table::printRow(FILE *Stream, const std::vector<std::string> &Cells,
+                     const std::vector<size_t> &Widths, bool Bold) const {
+  std::vector<std::vector<std::string>> Wrapped;
+  size_t Lines = 1;
+  for (size_t I = 0; I != Cells.size(); I++) {
+    Wrapped.push_back(Columns[I].Alignment == Align::Left
+                          ? wrap(Cells[I], Widths[I])
+                          : std::vector<std::string>{Cells[I]});
+    Lines = std::max(Lines, Wrapped.back().size());
+  }
+  for (size_t L = 0; L != Lines; L++) {
     std::string Line;
-    for (size_t I = 0; I + 1 != Row.size(); I++)
-      Line +=
-          pad(Row[I], Widths[I], Columns[I].Alignment) + std::string(Gap, ' ');
-    for (const std::string &Part : wrap(Row.back(), Widths.back())) {
-      printLine(Stream,
-                Line + pad(Part, Widths.back(), Columns.back().Alignment));
-      Line.assign(Fixed, ' ');
-    }
+    for (size_t I = 0; I != Cells.size(); I++)
+      Line += std::string(I ? Gap : 0, ' ') +
+              pad(L < Wrapped[I].size() ? Wrapped[I][L] : "", Widths[I],
+                  Columns[I].Alignment);
+    printLine(Stream, Line, Bold);
   }
+}
+
+void Table::print(FILE *Stream) const {
+  std::vector<size_t> Widths;
+  if (!fit(getWidth(Stream), &Widths)) {
+    printStacked(Stream);
+    return;
+  }
+  std::vector<std::string> Headers;
+  Headers.reserve(Columns.size());
+  for (const Column &C : Columns)
+    Headers.push_back(C.Header);
+  printRow(Stream, Headers, Widths, mayUseBold(Stream));
+  for (const auto &Row : Rows)
+    printRow(Stream, Row, Widths, false);
 }
 
 void Table::printStacked(FILE *Stream) const {

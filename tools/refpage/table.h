@@ -20,10 +20,10 @@ struct Column {
   Align Alignment = Align::Left;
 };
 
-// What does not fit into the terminal is wrapped in the last column, if that is
-// of text (Align::Left). Where there is no room even for that, or the last
-// column is of numbers, each row becomes a few lines "header: value" instead.
-// Control characters in cells are shown as '?'.
+// What does not fit into the terminal is wrapped in columns of text
+// (Align::Left), the widest first. Where there is no room even for that each
+// row becomes a few lines "header: value" instead. Control characters in cells
+// are shown as '?'.
 class Table {
 public:
   explicit Table(std::vector<Column> TableColumns)
@@ -36,7 +36,11 @@ public:
   void print(FILE *Stream) const;
 
 private:
-  std::vector<size_t> measure() const;
+  template <typename F> std::vector<size_t> measure(F Measure) const;
+  // The widths of the columns in a line of so many; false if there is no room.
+  bool fit(size_t Room, std::vector<size_t> *Widths) const;
+  void printRow(FILE *Stream, const std::vector<std::string> &Cells,
+                const std::vector<size_t> &Widths, bool Bold) const;
   void printStacked(FILE *Stream) const;
 
   std::vector<Column> Columns;

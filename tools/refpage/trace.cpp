@@ -10,6 +10,7 @@
 #include "tools/refpage/json_output.h"
 #include "tools/refpage/launch.h"
 #include "tools/refpage/library.h"
+#include "tools/refpage/output.h"
 #include "tools/refpage/table.h"
 #include "tools/refpage/terminal.h"
 
@@ -152,11 +153,10 @@ void printHistogram(FILE *Stream, const Density &All) {
 void printText(FILE *Stream, const char *Command, uint64_t Programs,
                const std::vector<Density> &Sizes, const Density &All) {
   const char *Slash = strrchr(Command, '/');
-  printWrapped(Stream, "refpage trace: " +
-                           makePrintable(Slash ? Slash + 1 : Command) +
-                           ": large blocks looked at: " +
-                           std::to_string(All.looked()) +
-                           ", in programs: " + std::to_string(Programs));
+  printWrapped(Stream,
+               "refpage trace: " + makePrintable(Slash ? Slash + 1 : Command) +
+                   ": large blocks looked at: " + std::to_string(All.looked()) +
+                   ", in programs: " + std::to_string(Programs));
   if (Sizes.empty())
     return;
   printTable(Stream, Sizes, All);
@@ -187,36 +187,6 @@ void printJson(FILE *Stream, char **Command, const Outcome &Ended,
   writeJson(Stream, Report);
 }
 
-// Where the report goes: standard error, as the command's own output is not
-// ours to mix with.
-class Output {
-public:
-  explicit Output(const std::string &FilePath) : Path(FilePath) {
-    if (Path.empty())
-      return;
-    File = fopen(Path.c_str(), "we");
-    if (!File)
-      throw Failure(Path + ": " + strerror(errno));
-  }
-  ~Output() {
-    if (File)
-      fclose(File);
-  }
-  Output(const Output &) = delete;
-  void operator=(const Output &) = delete;
-
-  FILE *get() const { return File ? File : stderr; }
-  void finish() {
-    if (fflush(get()) != 0 || ferror(get()))
-      throw Failure((Path.empty() ? "standard error" : Path) + ": " +
-                    strerror(errno));
-  }
-
-private:
-  const std::string Path;
-  FILE *File = nullptr;
-};
-
 int trace(int Argc, char **Argv) {
   const argp Parser = {
       OptionList,
@@ -233,7 +203,8 @@ int trace(int Argc, char **Argv) {
   TraceOptions Options;
   argp_parse(&Parser, Argc, Argv, ARGP_IN_ORDER, nullptr, &Options);
 
-  Output To(Options.Output);
+  // Standard error, as the command's own output is not ours to mix with.
+  Output To(Options.Output, stderr);
   const DensityWatch Watch;
   Launch What;
   What.Command = Options.Command;
