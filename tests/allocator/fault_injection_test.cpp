@@ -289,7 +289,7 @@ constexpr Excuse Excuses[] = {
     {"getpid", always, "cannot fail"},
     {"clock_gettime", always, "made without the kernel"},
     {"sched_getaffinity", always, "upstream's, at the start; any answer does"},
-    {"getrandom", always, "upstream's, at the start: FaultAtStartTest"},
+    {"getrandom", always, "at the start: SandboxDeathTest.NoRandomNumbers"},
     {"rt_sigprocmask", always, "of abort()"},
     {"tgkill", hasNoTags, "of abort()"},
     {"prctl", hasNoTags, "of memory tags, and statistics of crashes"},
