@@ -38,8 +38,6 @@ struct ReadWatch {
   // A read maps its page alone; for that, fault-around had to be switched off.
   u8 IsExact : 1;
   u8 NeedsSwitch : 1;
-  // What was read so far was counted, and what is read now is not to be.
-  u8 IsSettled : 1;
 };
 
 // Where a large block lies and what backs it; bytes, whole pages.

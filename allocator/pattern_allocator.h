@@ -244,10 +244,10 @@ private:
     const ChunkInfo Old = getChunk(OldPtr);
     if (!Old.isLarge())
       return reallocateOwned(UserPtr, OldPtr, NewSize, Alignment);
-    TheUninitReads.settle(Old.getBlock());
+    UninitReads::Settled Entry;
+    TheUninitReads.settle(Old.getBlock(), &Entry);
     void *NewPtr = reallocateOwned(UserPtr, OldPtr, NewSize, Alignment);
-    if (!NewPtr || NewPtr == UserPtr)
-      TheUninitReads.resume(Old.getBlock());
+    TheUninitReads.endSettled(&Entry, !NewPtr || NewPtr == UserPtr);
     return NewPtr;
   }
 

@@ -644,14 +644,15 @@ template <typename Config>
 void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
   ScopedErrno KeepErrno;
   ScopedNoCancel NoCancel;
+  LargeHeader *H;
   BlockSpan Span;
   uptr MovedBase;
   uptr MovedEnd;
   {
-    // The header does not change while somebody goes through the blocks, who may
-    // have seen this one in use (malloc_info() in another thread).
+    // The header does not change while somebody goes through the blocks, who
+    // may have seen this one in use (malloc_info() in another thread).
     scudo::ScopedLock L(Mutex);
-    LargeHeader *H = getCheckedHeader(Block);
+    H = getCheckedHeader(Block);
     Span = H->Span;
     MovedBase = H->MovedBase;
     MovedEnd = H->MovedEnd;

@@ -69,6 +69,8 @@ void UninitReads::takeOver() {
     return;
   T->IsOurs = true;
   T->NumSites = 1;
+  // Of threads that the child does not have.
+  FirstSettled = nullptr;
   Switch.close();
   beginEpoch();
   T->FirstEpoch = Epoch;
@@ -198,7 +200,7 @@ void UninitReads::watch(BlockSpan *Span, bool IsMoved) {
 
 void UninitReads::count(const LargeHeader *H) {
   const ReadWatch Watch = H->Span.Reads;
-  if (Watch.Epoch == 0 || Watch.IsSettled)
+  if (Watch.Epoch == 0)
     return;
   const uptr PageSize = scudo::getPageSizeCached();
   const UserViews Views = getUserViews(H);
@@ -207,7 +209,7 @@ void UninitReads::count(const LargeHeader *H) {
 
   scudo::ScopedLock L(Mutex);
   takeOver();
-  if (Watch.Epoch < T->FirstEpoch)
+  if (Watch.Epoch < T->FirstEpoch || isSettled(H + 1))
     return;
   const bool IsExact =
       Watch.IsExact &&
@@ -258,25 +260,38 @@ void UninitReads::count(const LargeHeader *H) {
   F->Reads += Reads;
 }
 
-void UninitReads::settle(void *Block) {
-  LargeHeader *H = getCheckedHeader(Block);
-  count(H);
-  H->Span.Reads.IsSettled = true;
-  H->seal();
-  if (H->Span.Reads.Epoch == 0)
-    return;
-  scudo::ScopedLock L(Mutex);
-  dropMarks(H->Span);
+bool UninitReads::isSettled(const void *Block) const {
+  for (const Settled *S = FirstSettled; S; S = S->Next)
+    if (S->Block == Block)
+      return true;
+  return false;
 }
 
-void UninitReads::resume(void *Block) {
-  LargeHeader *H = getCheckedHeader(Block);
-  H->Span.Reads.IsSettled = false;
-  H->seal();
-  if (H->Span.Reads.Epoch == 0)
-    return;
+void UninitReads::settle(void *Block, Settled *Entry) {
+  const LargeHeader *H = getCheckedHeader(Block);
+  count(H);
   scudo::ScopedLock L(Mutex);
-  dropMarks(H->Span);
+  takeOver();
+  Entry->Block = H + 1;
+  Entry->Next = FirstSettled;
+  FirstSettled = Entry;
+  if (H->Span.Reads.Epoch)
+    dropMarks(H->Span);
+}
+
+void UninitReads::endSettled(Settled *Entry, bool KeepsBlock) {
+  scudo::ScopedLock L(Mutex);
+  takeOver();
+  Settled **Link = &FirstSettled;
+  while (*Link && *Link != Entry)
+    Link = &(*Link)->Next;
+  if (*Link)
+    *Link = Entry->Next;
+  if (!KeepsBlock)
+    return;
+  const LargeHeader *H = getCheckedHeader(Entry->Block);
+  if (H->Span.Reads.Epoch)
+    dropMarks(H->Span);
 }
 
 ReadCounts UninitReads::getCounts() {

@@ -89,11 +89,16 @@ public:
   // Counts what was read in a block that is about to be freed.
   void count(const LargeHeader *H) EXCLUDES(Mutex);
 
-  // Before and after realloc(), which may itself read all of a block: what was
-  // read so far is counted; what is read until resume() is not. A block that is
-  // freed meanwhile is not counted again.
-  void settle(void *Block) EXCLUDES(Mutex);
-  void resume(void *Block) EXCLUDES(Mutex);
+  // Around realloc(), which may itself read all of a block: what was read so far
+  // is counted; what is read while it is settled is not, also if the block is
+  // freed meanwhile. Entry is the caller's, on its stack. KeepsBlock: whether
+  // it is still there.
+  struct Settled {
+    const void *Block;
+    Settled *Next;
+  };
+  void settle(void *Block, Settled *Entry) EXCLUDES(Mutex);
+  void endSettled(Settled *Entry, bool KeepsBlock) EXCLUDES(Mutex);
 
   // Calls Callback(const ReadFinding &, const CallSite &) for each. Takes the
   // lock.
@@ -139,6 +144,7 @@ private:
   u16 findSite(const uptr *Callers, u32 NumCallers) REQUIRES(Mutex);
   ReadFinding *findFinding(u16 Site, uptr Size, bool IsExact) REQUIRES(Mutex);
   uptr measure(uptr Base, uptr Size) REQUIRES(Mutex);
+  bool isSettled(const void *Block) const REQUIRES(Mutex);
   bool dropMarks(uptr Base, uptr Size, uptr *Dropped) REQUIRES(Mutex);
   void dropMarks(const BlockSpan &Span) REQUIRES(Mutex);
 
@@ -148,6 +154,8 @@ private:
   // a block of an earlier one may have had fault-around on.
   u8 Epoch GUARDED_BY(Mutex) = 0;
   FaultAroundSwitch Switch GUARDED_BY(Mutex);
+  // What threads are reallocating.
+  Settled *FirstSettled GUARDED_BY(Mutex) = nullptr;
   Pagemap Pages;
 };
 
