@@ -175,8 +175,8 @@ bool parse(Word Value, Bytes *Result) {
   return true;
 }
 
-// A line put together without allocating; what does not fit is cut. Whatever the
-// environment says, it stays one line and does nothing to a terminal.
+// A line put together without allocating; what does not fit is cut. Whatever
+// the environment says, it stays one line and does nothing to a terminal.
 class Line {
 public:
   Line &add(Word Part) {

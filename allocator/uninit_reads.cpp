@@ -41,9 +41,9 @@ UserViews getUserViews(const LargeHeader *H) {
   }
   const uptr Room = Span.commitEnd() - Views.UserPos;
   Views.UserSize = Room - scudo::Min<uptr>(Room, Header.SizeOrUnusedBytes);
-  Views.Base = scudo::Max(
-      Span.CommitBase + Span.Backed.FilledBytes,
-      scudo::roundDown(Views.UserPos, scudo::getPageSizeCached()));
+  Views.Base =
+      scudo::Max(Span.CommitBase + Span.Backed.FilledBytes,
+                 scudo::roundDown(Views.UserPos, scudo::getPageSizeCached()));
   Views.Size = Span.commitEnd() - scudo::Min(Views.Base, Span.commitEnd());
   return Views;
 }
@@ -52,8 +52,7 @@ UserViews getUserViews(const LargeHeader *H) {
 
 int UninitReads::start() {
   uptr Base;
-  const uptr Size =
-      scudo::roundUp(sizeof(Tables), scudo::getPageSizeCached());
+  const uptr Size = scudo::roundUp(sizeof(Tables), scudo::getPageSizeCached());
   if (const int Error = mapWipedOnFork(Size, &Base))
     return Error;
   scudo::ScopedLock L(Mutex);
@@ -126,8 +125,9 @@ ReadFinding *UninitReads::findFinding(u16 Site, uptr Size, bool IsExact) {
   return nullptr;
 }
 
-// Reads a page in the middle of a range that nobody has touched, and returns how
-// many pages that has mapped. The range is as it was afterwards. 0: not known.
+// Reads a page in the middle of a range that nobody has touched, and returns
+// how many pages that has mapped. The range is as it was afterwards. 0: not
+// known.
 uptr UninitReads::measure(uptr Base, uptr Size) {
   const uptr PageSize = scudo::getPageSizeCached();
   {
@@ -177,8 +177,7 @@ void UninitReads::watch(BlockSpan *Span, bool IsMoved) {
   if (!Switch.isIntact())
     beginEpoch();
   const bool IsSwitchedOff = Switch.switchOff(Base, Size) == 0;
-  uptr &PagesARead =
-      T->PagesARead[IsSwitchedOff][static_cast<u32>(B.Kind)];
+  uptr &PagesARead = T->PagesARead[IsSwitchedOff][static_cast<u32>(B.Kind)];
   if (IsMoved)
     dropMarks(*Span);
   else
@@ -227,14 +226,15 @@ void UninitReads::count(const LargeHeader *H) {
     if (IsExact) {
       Reads += Run.Size / PageSize;
     } else {
-      const uptr From = scudo::Max(scudo::roundDown(Run.Base, Group), CountedEnd);
+      const uptr From =
+          scudo::Max(scudo::roundDown(Run.Base, Group), CountedEnd);
       const uptr To = scudo::roundUp(End, Group);
       Reads += (To - scudo::Min(From, To)) / Group;
       CountedEnd = scudo::Max(CountedEnd, To);
     }
-    const ReadRange Range = {
-        scudo::Max(Run.Base, Views.UserPos) - Views.UserPos,
-        scudo::Min(End - Views.UserPos, Views.UserSize)};
+    const ReadRange Range = {scudo::Max(Run.Base, Views.UserPos) -
+                                 Views.UserPos,
+                             scudo::Min(End - Views.UserPos, Views.UserSize)};
     ReadRange *Last =
         First.NumRanges ? &First.Ranges[First.NumRanges - 1] : nullptr;
     if (Last && Last->End == Range.Begin)

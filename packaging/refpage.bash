@@ -7,11 +7,11 @@ _refpage() {
   local cur prev words cword
   _init_completion || return
   if ((cword == 1)); then
-    mapfile -t COMPREPLY < <(compgen -W 'probe run report trace --help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W 'probe run report trace uninit --help --version' -- "$cur")
     return
   fi
   local command=${words[1]} i
-  if [[ $command == run || $command == trace ]]; then
+  if [[ $command =~ ^(run|trace|uninit)$ ]]; then
     for ((i = 2; i < cword; i++)); do
       if [[ ${words[i]} == -- ]]; then
         _command_offset $((i + 1))
@@ -31,7 +31,7 @@ _refpage() {
       [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
     elif [[ $command == report ]]; then
       _pids
-    elif [[ $command == run || $command == trace ]]; then
+    elif [[ $command =~ ^(run|trace|uninit)$ ]]; then
       _command_offset "$cword"
     fi
     ;;

@@ -122,7 +122,8 @@ void Pagemap::reportLost(const KeptFile &Lost) {
 // What was read counts only if the descriptor still is ours afterwards: then it
 // was ours before, since a number once lost never comes back by itself. No
 // other file knows the command of PAGEMAP_SCAN.
-bool Pagemap::readRuns(Wanted Pages, uptr *Next, uptr End, PageRun *Runs, u32 *Count) {
+bool Pagemap::readRuns(Wanted Pages, uptr *Next, uptr End, PageRun *Runs,
+                       u32 *Count) {
   ScopedErrno KeepErrno;
   constexpr u32 MaxTries = 3;
   for (u32 Try = 0; Try != MaxTries; Try++) {

@@ -66,9 +66,8 @@ bool runProgram(std::vector<std::string> Words, std::string *Output) {
   close(Ends[1]);
   Output->clear();
   char Part[4096];
-  for (ssize_t Got;
-       !Error && ((Got = read(Ends[0], Part, sizeof(Part))) > 0 ||
-                  (Got == -1 && errno == EINTR));)
+  for (ssize_t Got; !Error && ((Got = read(Ends[0], Part, sizeof(Part))) > 0 ||
+                               (Got == -1 && errno == EINTR));)
     if (Got > 0)
       Output->append(Part, static_cast<size_t>(Got));
   close(Ends[0]);

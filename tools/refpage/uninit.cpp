@@ -10,11 +10,11 @@
 #include "tools/refpage/launch.h"
 #include "tools/refpage/library.h"
 #include "tools/refpage/library_log.h"
+#include "tools/refpage/output.h"
 #include "tools/refpage/symbolizer.h"
 #include "tools/refpage/table.h"
 #include "tools/refpage/uninit_log.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ struct UninitOptions {
   char **Command = nullptr;
 };
 
-enum Keys : int { OutputKey = 0x2000, ErrorStatusKey };
+enum Keys : int { OutputKey = 'o', ErrorStatusKey = 0x2000 };
 
 constexpr argp_option OptionList[] = {
     {"output", OutputKey, "FILE", 0,
@@ -129,17 +129,17 @@ void printText(FILE *Stream, const char *Command, const UninitLog &Log,
   uint64_t Blocks = 0;
   for (const UninitFinding &F : Log.Findings)
     Blocks += F.Blocks;
-  printWrapped(Stream, "refpage uninit: " +
-                           makePrintable(Slash ? Slash + 1 : Command) + ": " +
-                           (Blocks ? "memory that was never written was read "
-                                     "in " + count(Blocks, "large block")
-                                   : "no reads of memory that was never "
-                                     "written") +
-                           ", of " + std::to_string(All.WatchedBlocks) +
-                           " watched in " +
-                           std::to_string(Log.Processes.size()) +
-                           (Log.Processes.size() == 1 ? " process"
-                                                      : " processes"));
+  printWrapped(Stream,
+               "refpage uninit: " + makePrintable(Slash ? Slash + 1 : Command) +
+                   ": " +
+                   (Blocks ? "memory that was never written was read "
+                             "in " +
+                                 count(Blocks, "large block")
+                           : "no reads of memory that was never "
+                             "written") +
+                   ", of " + std::to_string(All.WatchedBlocks) +
+                   " watched in " + std::to_string(Log.Processes.size()) +
+                   (Log.Processes.size() == 1 ? " process" : " processes"));
   for (const UninitFinding &F : Log.Findings) {
     fputc('\n', Stream);
     printWrapped(Stream, describe(F), 2);
@@ -155,10 +155,10 @@ void printText(FILE *Stream, const char *Command, const UninitLog &Log,
   if (!Log.Findings.empty())
     fputc('\n', Stream);
   if (All.VagueBlocks)
-    printWrapped(Stream,
-                 "In " + count(All.VagueBlocks, "block") +
-                     " a read is known to " + std::to_string(All.PagesARead) +
-                     " pages only: the kernel maps so many at once.");
+    printWrapped(Stream, "In " + count(All.VagueBlocks, "block") +
+                             " a read is known to " +
+                             std::to_string(All.PagesARead) +
+                             " pages only: the kernel maps so many at once.");
   else if (All.WatchedBlocks)
     printWrapped(Stream, "Each read is known to its page.");
   if (All.FilledBlocks)
@@ -175,11 +175,10 @@ void printText(FILE *Stream, const char *Command, const UninitLog &Log,
                              ", in blocks of other sizes or from elsewhere.");
   for (const UninitProcess &P : Log.Processes)
     if (!P.IsWatched)
-      printWrapped(Stream,
-                   makePrintable(P.Name) + " (process " +
-                       std::to_string(P.Pid) +
-                       ") was not watched: that takes variant=refpage, a "
-                       "pattern that is not zero, and Linux 4.14.");
+      printWrapped(
+          Stream, makePrintable(P.Name) + " (process " + std::to_string(P.Pid) +
+                      ") was not watched: that takes variant=refpage, a "
+                      "pattern that is not zero, and Linux 4.14.");
   if (Symbols.isMissing())
     printWrapped(Stream, "For names of functions and lines install addr2line "
                          "(binutils) or llvm-symbolizer.");
@@ -198,14 +197,10 @@ Json toJson(const UninitFinding &F, const Symbolizer &Symbols) {
                        {"file", At.File},
                        {"line", At.Line}});
   }
-  return {{"size", F.Size},
-          {"blocks", F.Blocks},
-          {"reads", F.Reads},
-          {"exact", F.IsExact},
-          {"ranges", Ranges},
-          {"more_ranges", F.HasMoreRanges},
-          {"processes", F.Processes},
-          {"callers", Callers}};
+  return {{"size", F.Size},           {"blocks", F.Blocks},
+          {"reads", F.Reads},         {"exact", F.IsExact},
+          {"ranges", Ranges},         {"more_ranges", F.HasMoreRanges},
+          {"processes", F.Processes}, {"callers", Callers}};
 }
 
 void printJson(FILE *Stream, char **Command, const Outcome &Ended,
@@ -253,10 +248,7 @@ int findReads(int Argc, char **Argv) {
   UninitOptions Options;
   argp_parse(&Parser, Argc, Argv, ARGP_IN_ORDER, nullptr, &Options);
 
-  FILE *Stream = stderr;
-  if (!Options.Output.empty() &&
-      !(Stream = fopen(Options.Output.c_str(), "we")))
-    throw Failure("--output: " + Options.Output + ": " + strerror(errno));
+  Output To(Options.Output, stderr);
   const LibraryLog Written;
   Launch What;
   What.Command = Options.Command;
@@ -271,19 +263,15 @@ int findReads(int Argc, char **Argv) {
   Symbolizer Symbols;
   Symbols.load(Callers);
   if (Options.Common.Json)
-    printJson(Stream, Options.Command, Ended, Log, Symbols);
+    printJson(To.get(), Options.Command, Ended, Log, Symbols);
   else
-    printText(Stream, Options.Command[0], Log, Symbols);
+    printText(To.get(), Options.Command[0], Log, Symbols);
   if (Log.Processes.empty())
     fprintf(stderr,
             "refpage uninit: no program told anything: those that are linked "
             "statically or set-user-ID do not use the library, and those that "
             "end by a signal or _exit() do not report\n");
-  if (fflush(Stream) != 0 || ferror(Stream))
-    throw Failure((Options.Output.empty() ? "standard error" : Options.Output) +
-                  ": " + strerror(errno));
-  if (Stream != stderr)
-    fclose(Stream);
+  To.finish();
   return Options.HasErrorStatus && !Log.Findings.empty()
              ? Options.ErrorStatus
              : Ended.getExitStatus();
