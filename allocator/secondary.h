@@ -643,6 +643,7 @@ template <typename Config>
 void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
   ScopedErrno KeepErrno;
   ScopedNoCancel NoCancel;
+  LargeHeader *H;
   BlockSpan Span;
   uptr MovedBase;
   uptr MovedEnd;
@@ -650,7 +651,7 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
     // The header does not change while somebody goes through the blocks, who
     // may have seen this one in use (malloc_info() in another thread).
     scudo::ScopedLock L(Mutex);
-    LargeHeader *H = getCheckedHeader(Block);
+    H = getCheckedHeader(Block);
     Span = H->Span;
     MovedBase = H->MovedBase;
     MovedEnd = H->MovedEnd;

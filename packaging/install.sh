@@ -4,7 +4,8 @@
 # bazel run //:install -- [OPTION...]
 #
 # Installs the library for LD_PRELOAD and the one to link, their header and
-# pkg-config file, the program `refpage`, manual pages and documents. Running programs keep the files
+# pkg-config file, the library for C libraries (docs/bionic.md) and its header, the
+# program `refpage`, manual pages and documents. Running programs keep the files
 # they have; a file is there in its old or its new form at any time.
 #
 #   --prefix=DIR    where to (default /usr/local)
@@ -119,7 +120,9 @@ docdir=share/doc/libscudo-refpage
 declare -A targets=(
   [allocator/libscudo_refpage.so]=$libdir
   [allocator/libscudo_refpage.a]=$libdir
+  [allocator/libscudo_refpage_bionic.a]=$libdir
   [allocator/scudo_refpage.h]=include
+  [allocator/scudo_refpage_bionic.h]=include
   [packaging/scudo_refpage.pc.in]=$libdir/pkgconfig
   [tools/refpage/refpage]=bin
   [packaging/refpage.1]=share/man/man1

@@ -113,6 +113,11 @@ bool Pagemap::getFile(KeptFile *Result) {
   return true;
 }
 
+bool Pagemap::isFileOfThisProcess() {
+  scudo::ScopedLock L(Mutex);
+  return Forks.isSameProcess();
+}
+
 void Pagemap::reportLost(const KeptFile &Lost) {
   scudo::ScopedLock L(Mutex);
   if (File.Fd == Lost.Fd && File.Identity == Lost.Identity)
@@ -121,7 +126,8 @@ void Pagemap::reportLost(const KeptFile &Lost) {
 
 // What was read counts only if the descriptor still is ours afterwards: then it
 // was ours before, since a number once lost never comes back by itself. No
-// other file knows the command of PAGEMAP_SCAN.
+// other file knows the command of PAGEMAP_SCAN. And only if this is no child by
+// now: a signal handler may have forked, and what was read be the parent's.
 bool Pagemap::readRuns(Wanted Pages, uptr *Next, uptr End, PageRun *Runs,
                        u32 *Count) {
   ScopedErrno KeepErrno;
@@ -139,6 +145,8 @@ bool Pagemap::readRuns(Wanted Pages, uptr *Next, uptr End, PageRun *Runs,
     }
     if (!Known)
       Known = entryRuns(Current.Fd, Pages, &Reached, End, Runs, Count);
+    if (!isFileOfThisProcess())
+      continue;
     if (isSameFile(Current.Fd, Current.Identity)) {
       *Next = Reached;
       return Known;

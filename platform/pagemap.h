@@ -100,6 +100,7 @@ private:
   static bool entryRuns(int Fd, Wanted Pages, uptr *Next, uptr End,
                         PageRun *Runs, u32 *Count);
   bool getFile(KeptFile *Result) EXCLUDES(Mutex);
+  bool isFileOfThisProcess() EXCLUDES(Mutex);
   void reportLost(const KeptFile &Lost) EXCLUDES(Mutex);
 
   scudo::HybridMutex Mutex;

@@ -31,8 +31,7 @@ constexpr unsigned NumThreads = 4;
 
 // Runs Body(number of the thread, its random numbers) in threads that start
 // together.
-void runTogether(
-    const std::function<void(unsigned, std::mt19937 &)> &Body) {
+void runTogether(const std::function<void(unsigned, std::mt19937 &)> &Body) {
   std::atomic<bool> MayStart{false};
   std::vector<std::thread> Threads;
   for (unsigned T = 0; T != NumThreads; T++)
@@ -82,8 +81,7 @@ char *make(std::mt19937 &Random) {
   char *Ptr = static_cast<char *>(IsZeroed ? scudo_calloc(1, Size)
                                            : scudo_malloc(Size));
   EXPECT_NE(Ptr, nullptr);
-  const uint64_t Expected =
-      IsZeroed ? 0 : refpage::getOptions().pattern.Value;
+  const uint64_t Expected = IsZeroed ? 0 : refpage::getOptions().pattern.Value;
   EXPECT_EQ(findNotPattern(Ptr, 0, Size, Expected), -1) << Size;
   sign(Ptr, Size);
   return Ptr;
@@ -194,7 +192,7 @@ TEST(RacesTest, TheHeapStartsInSeveralThreads) {
 TEST(RacesTest, BlocksGoFromThreadToThread) {
   Shared All;
   runTogether([&](unsigned, std::mt19937 &Random) {
-    allocateAndFree(All, Random, 300);
+    allocateAndFree(All, Random, 200);
   });
   freeAll(All);
 }
@@ -203,8 +201,8 @@ TEST(RacesTest, SettingsChangeAndQuestionsAreAskedMeanwhile) {
   Shared All;
   runTogether([&](unsigned T, std::mt19937 &Random) {
     if (T != 0)
-      return allocateAndFree(All, Random, 200);
-    for (int Step = 0; Step != 60; Step++)
+      return allocateAndFree(All, Random, 100);
+    for (int Step = 0; Step != 40; Step++)
       askAndSet(Random);
   });
   freeAll(All);
@@ -219,7 +217,7 @@ TEST(RacesTest, LargeBlocksAreCountedWhileTheyAreFreedAndMoved) {
         writeInfo();
       return;
     }
-    for (int Step = 0; Step != 1000; Step++) {
+    for (int Step = 0; Step != 200; Step++) {
       void *Ptr = scudo_malloc(300 * KiB);
       for (const size_t Size : {700 * KiB, 300 * KiB})
         Ptr = scudo_realloc(Ptr, Size);

@@ -166,7 +166,8 @@ private:
 
   void write(Block &B) {
     const uptr From = In.upTo(B.Size / Page - 1) * Page + In.upTo(63) * 64;
-    constexpr uptr Lengths[] = {1, 8, 100, Page, 5 * Page, 40 * Page, MiB, ~0UL};
+    constexpr uptr Lengths[] = {1,        8,         100, Page,
+                                5 * Page, 40 * Page, MiB, ~0UL};
     const uptr Length = In.pick(Lengths);
     const uptr To = Length > B.Size - From ? B.Size : From + Length;
     trace("write [%zu, %zu) of %zu", From, To, B.Size);
@@ -251,8 +252,7 @@ private:
     if (!Subject->canHold(B.Backed, B.Size, Wanted, Front))
       return;
     const uptr Unused = In.upTo(std::min(B.Size / Page - 1, 3UL)) * Page;
-    const bool IsDiscarded =
-        In.oneIn(4) && Subject->discard(B.Base, B.Size);
+    const bool IsDiscarded = In.oneIn(4) && Subject->discard(B.Base, B.Size);
     trace("restore %zu to %016lx, unused %zu, front %zu%s", B.Size,
           Wanted.Pattern, Unused, Front, IsDiscarded ? ", discarded" : "");
     Restored R;
@@ -306,8 +306,7 @@ private:
   void askAbout(Block &B) {
     const uptr Front = anyFront(B.Size);
     trace("ask about %zu", B.Size);
-    Subject->isOutgrown(B.Backed, B.Size, Front,
-                        static_cast<u32>(In.upTo(64)));
+    Subject->isOutgrown(B.Backed, B.Size, Front, static_cast<u32>(In.upTo(64)));
     const uptr Entries = Subject->countEntries(B.Base, B.Size, B.Backed);
     if (Entries > B.Size / Page)
       fail("%zu entries for %zu pages", Entries, B.Size / Page);

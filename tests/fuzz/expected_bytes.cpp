@@ -62,19 +62,11 @@ void ExpectedBytes::cutFront(size_t Size) {
 }
 
 void ExpectedBytes::truncate(size_t Size) {
-  while (!Parts.empty() && (Parts.size() == 1 ? Size == 0
-                            : Parts[Parts.size() - 2].End >= Size))
+  while (!Parts.empty() &&
+         (Parts.size() == 1 ? Size == 0 : Parts[Parts.size() - 2].End >= Size))
     Parts.pop_back();
   if (!Parts.empty())
     Parts.back().End = std::min(Parts.back().End, Size);
-}
-
-void ExpectedBytes::settle(Part *P, const char *Ptr, size_t From) {
-  if (P->What != Kind::WordOrZeros)
-    return;
-  P->What = Kind::Word;
-  if (static_cast<uint8_t>(Ptr[From]) != patternByteAt(P->Word, Ptr + From))
-    P->Word = 0;
 }
 
 void ExpectedBytes::checkRange(const Part &P, const char *Ptr, size_t From,
@@ -97,23 +89,21 @@ void ExpectedBytes::checkRange(const Part &P, const char *Ptr, size_t From,
   }
 }
 
-void ExpectedBytes::checkAll(const char *Ptr, const char *Name) {
+void ExpectedBytes::checkAll(const char *Ptr, const char *Name) const {
   size_t From = 0;
-  for (Part &P : Parts) {
-    settle(&P, Ptr, From);
+  for (const Part &P : Parts) {
     checkRange(P, Ptr, From, P.End, Name);
     From = P.End;
   }
 }
 
-void ExpectedBytes::checkSome(const char *Ptr, const char *Name) {
+void ExpectedBytes::checkSome(const char *Ptr, const char *Name) const {
   constexpr size_t MaxPages = 1024;
   static size_t Place = 0;
   const size_t Step = (size() / Page / MaxPages + 1) * Page;
   Place += 1009;
   size_t From = 0;
-  for (Part &P : Parts) {
-    settle(&P, Ptr, From);
+  for (const Part &P : Parts) {
     for (size_t At = From + Place % Step; At + Edge < P.End; At += Step) {
       Place += Edge;
       const size_t Start = At / Page * Page + Place % (Page - Edge);
@@ -125,10 +115,9 @@ void ExpectedBytes::checkSome(const char *Ptr, const char *Name) {
   checkEdges(Ptr, Name);
 }
 
-void ExpectedBytes::checkEdges(const char *Ptr, const char *Name) {
+void ExpectedBytes::checkEdges(const char *Ptr, const char *Name) const {
   size_t From = 0;
-  for (Part &P : Parts) {
-    settle(&P, Ptr, From);
+  for (const Part &P : Parts) {
     checkRange(P, Ptr, From, std::min(From + Edge, P.End), Name);
     checkRange(P, Ptr, std::max(From, P.End < Edge ? 0 : P.End - Edge), P.End,
                Name);

@@ -19,13 +19,10 @@ public:
   size_t size() const { return Parts.empty() ? 0 : Parts.back().End; }
 
   // Expects [From, To) to read as anything; as the word at each address that is
-  // a multiple of 8; as that or as zeros, which then is what it has to stay.
+  // a multiple of 8.
   void expectAny(size_t From, size_t To) { set(From, To, Kind::Any, 0); }
   void expectWord(size_t From, size_t To, uint64_t Word) {
     set(From, To, Kind::Word, Word);
-  }
-  void expectWordOrZeros(size_t From, size_t To, uint64_t Word) {
-    set(From, To, Kind::WordOrZeros, Word);
   }
 
   // Writes [From, To) of the block at Ptr with what no other page of any block
@@ -39,10 +36,10 @@ public:
   // All of it; or the first and last bytes of each part, and some in a thousand
   // pages, others from call to call. Fails the target with a message that names
   // the block.
-  void checkAll(const char *Ptr, const char *Name);
-  void checkSome(const char *Ptr, const char *Name);
+  void checkAll(const char *Ptr, const char *Name) const;
+  void checkSome(const char *Ptr, const char *Name) const;
   // The same of a whole block, as it pays.
-  void check(const char *Ptr, const char *Name) {
+  void check(const char *Ptr, const char *Name) const {
     constexpr size_t Small = 256UL << 10;
     if (size() <= Small)
       checkAll(Ptr, Name);
@@ -50,10 +47,10 @@ public:
       checkSome(Ptr, Name);
   }
   // The edges of the parts alone.
-  void checkEdges(const char *Ptr, const char *Name);
+  void checkEdges(const char *Ptr, const char *Name) const;
 
 private:
-  enum class Kind : uint8_t { Any, Word, WordOrZeros, Own };
+  enum class Kind : uint8_t { Any, Word, Own };
   struct Part {
     size_t End;
     Kind What;
@@ -64,7 +61,6 @@ private:
   uint64_t ownWord(uint64_t Key, size_t Offset) const;
   void checkRange(const Part &P, const char *Ptr, size_t From, size_t To,
                   const char *Name) const;
-  void settle(Part *P, const char *Ptr, size_t From);
 
   std::vector<Part> Parts; // One after the other, the first from 0 on.
   size_t CutOff = 0;       // Bytes that the block has lost at its front.

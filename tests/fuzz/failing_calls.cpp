@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -14,7 +13,6 @@ namespace {
 
 enum class Call : uint8_t {
   fcntl,
-  fstat,
   ftruncate,
   ioctl,
   madvise,
@@ -44,7 +42,6 @@ constexpr Failure Failures[] = {
     {Call::ftruncate, "ftruncate", ENOMEM},
     {Call::pwritev, "pwritev", ENOSPC},
     {Call::fcntl, "fcntl", EMFILE},
-    {Call::fstat, "fstat", EBADF},
     {Call::madvise, "madvise", ENOMEM},
     {Call::open, "open", EMFILE},
     {Call::pread, "pread", EIO},
@@ -98,18 +95,17 @@ bool FailingCalls::anyFailed() const { return Failed != 0; }
 
 extern "C" {
 
+// What asks for something that there may be none of. The others tell whose a
+// descriptor is: to fail they would have to say that it is not ours.
 int __real_fcntl(int Fd, int Command, ...);
 int __wrap_fcntl(int Fd, int Command, ...) {
   va_list Arguments;
   va_start(Arguments, Command);
   void *Argument = va_arg(Arguments, void *);
   va_end(Arguments);
-  return shallFail(Call::fcntl) ? -1 : __real_fcntl(Fd, Command, Argument);
-}
-
-int __real_fstat(int Fd, struct stat *Status);
-int __wrap_fstat(int Fd, struct stat *Status) {
-  return shallFail(Call::fstat) ? -1 : __real_fstat(Fd, Status);
+  const bool Takes = Command == F_DUPFD_CLOEXEC || Command == F_ADD_SEALS;
+  return Takes && shallFail(Call::fcntl) ? -1
+                                         : __real_fcntl(Fd, Command, Argument);
 }
 
 int __real_ftruncate(int Fd, off_t Size);

@@ -11,8 +11,8 @@
 namespace refpage_test {
 
 // Until this ends, the n-th call of some kind fails, or all from the n-th on;
-// in one of four inputs, else none. mremap() fails once at most if Once: a block
-// that can neither be moved on nor back is the end.
+// in one of four inputs, else none. mremap() fails once at most if Once: a
+// block that can neither be moved on nor back is the end.
 class FailingCalls {
 public:
   FailingCalls(Input &In, bool Once);

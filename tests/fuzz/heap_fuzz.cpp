@@ -117,10 +117,9 @@ private:
   // Often about sizes at which something changes.
   size_t anySize() {
     constexpr size_t Edges[] = {
-        4 * Page,     8 * Page,     32 * KiB,  64 * KiB,  64 * KiB - 16,
-        128 * KiB,    256 * KiB,    512 * KiB, 512 * KiB, MiB,
-        2 * MiB,      2 * MiB,      4 * MiB,   4 * MiB,   8 * MiB,
-        2 * MiB + 64, 256 * KiB - 64};
+        4 * Page,  8 * Page,  32 * KiB,  64 * KiB,     64 * KiB - 16, 128 * KiB,
+        256 * KiB, 512 * KiB, 512 * KiB, MiB,          2 * MiB,       2 * MiB,
+        4 * MiB,   4 * MiB,   8 * MiB,   2 * MiB + 64, 256 * KiB - 64};
     switch (In.upTo(7)) {
     case 0:
       return In.upTo(63);
@@ -141,9 +140,9 @@ private:
 
   // More than there is address space.
   size_t hugeSize() {
-    constexpr size_t Sizes[] = {
-        SIZE_MAX,      SIZE_MAX - 15,     SIZE_MAX - Page, SIZE_MAX / 2,
-        SIZE_MAX / 2 + 1, 1UL << 63,       1UL << 48,       1UL << 47};
+    constexpr size_t Sizes[] = {SIZE_MAX,     SIZE_MAX - 15,    SIZE_MAX - Page,
+                                SIZE_MAX / 2, SIZE_MAX / 2 + 1, 1UL << 63,
+                                1UL << 48,    1UL << 47};
     return In.pick(Sizes) - In.upTo(2);
   }
 
@@ -156,6 +155,14 @@ private:
       B.Holds.expectWord(From, To, getPattern());
   }
 
+  void expectPatternOrZeros(const char *Ptr, size_t From, size_t To) {
+    for (size_t I = From; I != To; I++)
+      if (CurrentFill != Fill::None && !IsInitOff && Ptr[I] != 0 &&
+          static_cast<uint8_t>(Ptr[I]) != patternByteAt(getPattern(), Ptr + I))
+        fail("byte %zu of %zu that realloc added is %02x", I, To,
+             static_cast<uint8_t>(Ptr[I]));
+  }
+
   static void expectNone(const void *Ptr, const char *What) {
     if (Ptr || errno != ENOMEM)
       fail("%s: %p, errno %d", What, Ptr, errno);
@@ -166,8 +173,8 @@ private:
       if (B.Ptr < New.Ptr + std::max(New.Size, size_t(1)) &&
           New.Ptr < B.Ptr + std::max(B.Size, size_t(1)))
         fail("%p, %zu bytes, overlaps %p, %zu bytes",
-             static_cast<void *>(New.Ptr), New.Size,
-             static_cast<void *>(B.Ptr), B.Size);
+             static_cast<void *>(New.Ptr), New.Size, static_cast<void *>(B.Ptr),
+             B.Size);
   }
 
   void expectPlace(const Block &B, size_t Alignment) {
@@ -239,8 +246,8 @@ private:
     }
     if (How == 9) {
       *Name = "memalign";
-      const size_t Asked = Alignment - In.upTo(Alignment / 2 ? Alignment / 2 - 1
-                                                             : 0);
+      const size_t Asked =
+          Alignment - In.upTo(Alignment / 2 ? Alignment / 2 - 1 : 0);
       Failure F(In, IsLarge);
       B->Ptr = static_cast<char *>(scudo_memalign(Asked, B->Size));
       *AnyFailed = F.any();
@@ -335,14 +342,17 @@ private:
     expectPlace(Resized, 16);
     if (Size < OldSize)
       Resized.Holds.truncate(Size);
-    // A small block grows in its place by what it was made with.
+    // A small block that calloc() made grows in its place by what lies there.
+    constexpr size_t LeastFilled = 64 * KiB;
     if (Size > OldSize) {
-      if (Resized.IsZeroed && CurrentFill == Fill::Pattern && !IsInitOff)
-        Resized.Holds.expectWordOrZeros(OldSize, Size, getPattern());
-      else if (Resized.IsZeroed || (New == Old && IsInitOff))
+      if (Resized.IsZeroed && Size < LeastFilled) {
+        expectPatternOrZeros(New, OldSize, Size);
         Resized.Holds.expectAny(OldSize, Size);
-      else
+      } else if (New == Old && IsInitOff) {
+        Resized.Holds.expectAny(OldSize, Size);
+      } else {
         expectFill(Resized, OldSize, Size, false);
+      }
     }
     Resized.Holds.check(New, "a block after realloc");
     Blocks.push_back(std::move(Resized));
@@ -372,7 +382,8 @@ private:
   void write(Block &B) {
     if (!B.Size)
       return;
-    constexpr size_t Lengths[] = {1, 8, 100, Page, 7 * Page, 64 * Page, SIZE_MAX};
+    constexpr size_t Lengths[] = {1,        8,         100,     Page,
+                                  7 * Page, 64 * Page, SIZE_MAX};
     const size_t From = In.oneIn(3) ? 0 : In.upTo(B.Size - 1);
     const size_t To = From + std::min(In.pick(Lengths), B.Size - From);
     trace("write [%zu, %zu) of %p: %zu", From, To, static_cast<void *>(B.Ptr),
@@ -392,14 +403,20 @@ private:
       int Parameter;
       int Value;
     };
-    constexpr Setting Settings[] = {
-        {M_DECAY_TIME, 0},        {M_DECAY_TIME, 1},
-        {M_DECAY_TIME, -1},       {M_PURGE, 0},
-        {M_PURGE_ALL, 0},         {M_CACHE_COUNT_MAX, 0},
-        {M_CACHE_COUNT_MAX, 3},   {M_CACHE_COUNT_MAX, 256},
-        {M_CACHE_SIZE_MAX, 0},    {M_CACHE_SIZE_MAX, 1 << 20},
-        {M_CACHE_SIZE_MAX, 1 << 29}, {M_CACHE_SIZE_MAX, 1 << 29},
-        {M_PURGE_ALL, 0},         {M_DECAY_TIME, 1}};
+    constexpr Setting Settings[] = {{M_DECAY_TIME, 0},
+                                    {M_DECAY_TIME, 1},
+                                    {M_DECAY_TIME, -1},
+                                    {M_PURGE, 0},
+                                    {M_PURGE_ALL, 0},
+                                    {M_CACHE_COUNT_MAX, 0},
+                                    {M_CACHE_COUNT_MAX, 3},
+                                    {M_CACHE_COUNT_MAX, 256},
+                                    {M_CACHE_SIZE_MAX, 0},
+                                    {M_CACHE_SIZE_MAX, 1 << 20},
+                                    {M_CACHE_SIZE_MAX, 1 << 29},
+                                    {M_CACHE_SIZE_MAX, 1 << 29},
+                                    {M_PURGE_ALL, 0},
+                                    {M_DECAY_TIME, 1}};
     const Setting &S = In.pick(Settings);
     trace("mallopt(%d, %d)", S.Parameter, S.Value);
     if (scudo_mallopt(S.Parameter, S.Value) != 1)

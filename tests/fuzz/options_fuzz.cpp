@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Any text as REFPAGE_OPTIONS: nothing is read behind its end, what is set is in
-// the documented range, and what it comes to can be written down and read back.
+// Any text as REFPAGE_OPTIONS: nothing is read behind its end, what is set is
+// in the documented range, and what it comes to can be written down and read
+// back.
 
 #include "allocator/options.h"
 #include "tests/fuzz/input.h"

@@ -43,6 +43,24 @@ int main(void) {
 }
 """
 
+BIONIC_PROGRAM = r"""
+#include <scudo_refpage_bionic.h>
+#include <stdio.h>
+int main(void) {
+  unsigned char *volatile block = scudo_malloc(10 << 20);
+  printf("%02x\n", block[5 << 20]);
+}
+"""
+
+SET_USER_ID_PROGRAM = r"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) {
+  unsigned char *volatile block = malloc(10 << 20);
+  printf("%02x\n", block[5 << 20]);
+}
+"""
+
 # What dpkg, ldconfig and man keep of their own, whatever the package.
 KEPT_BOOKS = re.compile(
     r"/(var/lib/dpkg/.*|var/log/.*|var/cache/(man|ldconfig)/.*|etc/ld\.so\.cache)"
@@ -143,6 +161,49 @@ class DebTest(unittest.TestCase):
                     """,
                 )
                 self.assertEqual(said, "ab 1\n")
+
+    def test_3_a_c_library_is_built_with_it(self):
+        source = self.chroot.folder / "tmp/program.c"
+        source.write_text(BIONIC_PROGRAM)
+        self.addCleanup(source.unlink)
+        said = self.in_chroot(
+            "sh",
+            "-ec",
+            """
+            cc -Wall -Wextra -Werror -o /tmp/program /tmp/program.c -lscudo_refpage_bionic
+            /tmp/program
+            rm /tmp/program
+            """,
+        )
+        self.assertEqual(said, "ab\n")
+
+    def test_3_set_user_id_programs_run_on_it(self):
+        """Preloaded if the library has the bit too, as ld.so(8) asks; by then it
+        takes no options from whoever starts the program."""
+        library = f"/usr/lib/{TRIPLET}/libscudo_refpage.so"
+        source = self.chroot.folder / "tmp/program.c"
+        source.write_text(SET_USER_ID_PROGRAM)
+        self.addCleanup(source.unlink)
+        run = (
+            "setpriv --reuid=65534 --regid=65534 --clear-groups env "
+            "LD_PRELOAD=libscudo_refpage.so REFPAGE_OPTIONS=pattern=5a /tmp/program"
+        )
+        said = self.in_chroot(
+            "sh",
+            "-ec",
+            f"""
+            cc -Wall -Wextra -Werror -o /tmp/program /tmp/program.c
+            {run}
+            chmod u+s /tmp/program
+            {run}
+            chmod u+s {library}
+            {run}
+            chmod u-s {library}
+            rm /tmp/program
+            """,
+        )
+        lines = [line for line in said.splitlines() if "ERROR: ld.so" not in line]
+        self.assertEqual(lines, ["5a", "00", "ab"])
 
     def test_3_pkg_config_knows_the_version(self):
         said = self.in_chroot("pkg-config", "--modversion", "scudo_refpage")

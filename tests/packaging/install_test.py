@@ -17,7 +17,9 @@ INSTALL = pathlib.Path(sys.argv.pop(1)).absolute()
 FILES = {
     "bin/refpage",
     "include/scudo_refpage.h",
+    "include/scudo_refpage_bionic.h",
     "lib/libscudo_refpage.a",
+    "lib/libscudo_refpage_bionic.a",
     "lib/libscudo_refpage.so",
     "lib/pkgconfig/scudo_refpage.pc",
     "share/bash-completion/completions/refpage",
@@ -30,7 +32,12 @@ FILES = {
     for path in INSTALL.parents[1].glob("docs/*.md")
 }
 
-BINARIES = {"bin/refpage", "lib/libscudo_refpage.a", "lib/libscudo_refpage.so"}
+BINARIES = {
+    "bin/refpage",
+    "lib/libscudo_refpage.a",
+    "lib/libscudo_refpage.so",
+    "lib/libscudo_refpage_bionic.a",
+}
 
 PROGRAM = """
 #include <scudo_refpage.h>
@@ -40,6 +47,18 @@ PROGRAM = """
 int main(void) {
   unsigned char *volatile block = malloc(10 << 20);
   printf("%02x %d\\n", block[5 << 20], mallopt(M_PURGE, 0));
+}
+"""
+
+
+# What a C library does with the library for C libraries.
+BIONIC_PROGRAM = """
+#include <scudo_refpage_bionic.h>
+#include <stdio.h>
+int main(void) {
+  unsigned char *volatile block = scudo_malloc(10 << 20);
+  printf("%02x %d\\n", block[5 << 20], scudo_mallopt(M_PURGE_ALL, 0));
+  scudo_free(block);
 }
 """
 
@@ -92,6 +111,17 @@ class InstallTest(unittest.TestCase):
         )
         self.output("gcc-12", "-o", program, *flags, source, *said.split())
         return program
+
+    def test_the_library_for_c_libraries(self):
+        self.install(f"--prefix={self.prefix}")
+        source, program = self.top / "program.c", self.top / "program"
+        source.write_text(BIONIC_PROGRAM)
+        self.output(
+            "gcc-12", "-Wall", "-Wextra", "-Werror", "-o", program,
+            f"-I{self.prefix}/include", source,
+            f"-L{self.prefix}/lib", "-lscudo_refpage_bionic",
+        )
+        self.assertEqual(self.output(program), "ab 1\n")
 
     def test_files_are_where_the_hierarchy_standard_has_them(self):
         self.install(f"--prefix={self.prefix}")

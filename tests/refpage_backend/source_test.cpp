@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "refpage_backend/selector.h"
 #include "refpage_backend/source.h"
 
 #include "refpage_backend/memfd_window.h"
+#include "refpage_backend/selector.h"
 #include "tests/support/memory.h"
 
 #include "gtest/gtest.h"
@@ -110,6 +112,27 @@ TEST_F(SourceTest, HugeBlocksGetFewMappings) {
   EXPECT_LE(W.Size, (100UL << 30) / 256);
   Other.finishMapping(Index);
   Other.release(Index, 100UL << 30);
+  Other.close();
+}
+
+// Of a process that asks for far more than the machine has, and writes little.
+TEST_F(SourceTest, ManyLargeBlocksShareTheMappings) {
+  constexpr uptr Size = 64 * MiB;
+  Source Other;
+  Other.init({Pattern, 0}, &Makers, 64 * MiB);
+  std::vector<u8> Indices;
+  uptr Mappings = 0;
+  while (Indices.size() * Size != 256UL << 30) {
+    Window W;
+    u8 Index;
+    ASSERT_EQ(Other.acquire(Size, &W, &Index), 0);
+    Other.finishMapping(Index);
+    Indices.push_back(Index);
+    Mappings += Size / W.Size;
+  }
+  EXPECT_LE(Mappings, MaxWindowMappings);
+  for (u8 Index : Indices)
+    Other.release(Index, Size);
   Other.close();
 }
 

@@ -75,8 +75,9 @@ def visible(shown):
     return [line.split("\033[K")[-1] for line in shown.split("\n")]
 
 
-def run_in_terminal(*arguments, columns=80, env=None):
-    """What a terminal of that width shows, and the exit status."""
+def run_in_terminal(*arguments, columns=80, env=None, see=lambda shown: None):
+    """What a terminal of that width shows, and the exit status. `see`: called with
+    what is shown so far, whenever that is more."""
     main, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
@@ -96,5 +97,6 @@ def run_in_terminal(*arguments, columns=80, env=None):
         if not part:
             break
         shown += part
+        see(shown.decode(errors="replace"))
     os.close(main)
     return shown.decode().replace("\r\n", "\n"), process.wait(TIMEOUT)

@@ -175,8 +175,9 @@ TEST_F(ProcessBlocksTest, ZerosThatWereReadAreClean) {
   EXPECT_EQ(Block.Backend, "zero");
   EXPECT_LE(Block.Pages.Written, Slack);
   // A huge page of zeros is shown, or counted, by no kernel alike.
-  if (Found.KnowsZeroPage)
+  if (Found.KnowsZeroPage) {
     EXPECT_GE(Block.Pages.clean(), Block.Size - Slack);
+  }
 }
 
 TEST_F(ProcessBlocksTest, AFreedBlockIsNotInUse) {

@@ -80,11 +80,14 @@ class NumbersTest(unittest.TestCase):
         return report
 
     def expect_resident_as_accounted(self, report):
-        """Pages that the kernel counts: all but those of zeros."""
+        """Pages that the kernel counts: all but those of zeros. A page on its way
+        between two frames counts, and looks like one in swap."""
         total = report["total"]
         zeros = by_backend(report).get("zero", {"clean_read": 0})["clean_read"]
         there = sum(total[name] for name in OWN) + total["clean_read"] - zeros
-        self.assertEqual(report["accounted"]["resident"], there)
+        resident = report["accounted"]["resident"]
+        self.assertGreaterEqual(resident, there)
+        self.assertLessEqual(resident, there + total["swapped"])
 
     def test_are_those_of_malloc_info(self):
         with Watched() as watched:
@@ -203,10 +206,15 @@ class ShownTest(unittest.TestCase):
 
     def test_watching_redraws_a_terminal_until_the_process_exits(self):
         with Watched() as watched:
-            subprocess.Popen(["sh", "-c", f"sleep 2; kill {watched.pid}"]).wait
-            shown, status = driver.run_in_terminal("report", "--watch=1", watched.pid)
+
+            def end_after_two(shown):
+                if shown.count("\033[H\033[2J") == 2:
+                    watched.process.kill()
+
+            shown, status = driver.run_in_terminal(
+                "report", "--watch=1", watched.pid, see=end_after_two
+            )
             self.assertEqual(status, 0, shown)
-            self.assertGreaterEqual(shown.count("\033[H\033[2J"), 1)
             self.assertIn(f"process {watched.pid} has exited", shown)
 
     def test_watching_appends_to_a_pipe(self):

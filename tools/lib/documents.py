@@ -114,6 +114,10 @@ class Checkout:
         first, slash, _ = path.partition("/")
         return bool(slash) and re.fullmatch(r"\.?\w+", first) and (self.top / first).is_dir()
 
+    def has_folder(self, name):
+        """At the top, or in a folder there that the text is about."""
+        return (self.top / name).is_dir() or any(self.top.glob(f"[a-z]*/{name}"))
+
     def has_file(self, path):
         """path: also a pattern, or without its ending, or a target's."""
         path = path.rstrip("/")
@@ -245,6 +249,8 @@ def wrong(checkout, document):
         yield 1, problem
     for number, line in enumerate(prose.split("\n"), 1):
         for code in re.findall(r"`([^`]+)`", line):
+            if re.fullmatch(r"\w+/", code) and not checkout.has_folder(code):
+                yield number, f"there is no folder {code}"
             for problem in wrong_words(checkout, code):
                 yield number, problem
             for problem in wrong_options(checkout, code):

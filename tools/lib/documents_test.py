@@ -95,8 +95,9 @@ class Wrong(unittest.TestCase):
 
     def test_files_and_targets(self):
         self.assertEqual(
-            self.wrong("`tools/none`, `docs/none.md`, `//tests:none`"),
+            self.wrong("`none/`, `tools/none`, `docs/none.md`, `//tests:none`"),
             [
+                "there is no folder none/",
                 "there is no file tools/none",
                 "there is no file docs/none.md",
                 "there is no target //tests:none",

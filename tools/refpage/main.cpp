@@ -19,7 +19,7 @@ namespace refpage {
 namespace {
 
 constexpr const Command *Commands[] = {
-#define REFPAGE_COMMAND(Variable) &Variable,
+#define REFPAGE_COMMAND(Variable) &(Variable),
     REFPAGE_COMMANDS(REFPAGE_COMMAND)
 #undef REFPAGE_COMMAND
 };

@@ -89,6 +89,7 @@ void Table::addRow(std::vector<std::string> Cells) {
 // How wide each column is if every text gets what Measure(text) says.
 template <typename F> std::vector<size_t> Table::measure(F Measure) const {
   std::vector<size_t> Widths;
+  Widths.reserve(Columns.size());
   for (const Column &C : Columns)
     Widths.push_back(Measure(C.Header));
   for (const auto &Row : Rows)
@@ -143,6 +144,7 @@ void Table::print(FILE *Stream) const {
     return;
   }
   std::vector<std::string> Headers;
+  Headers.reserve(Columns.size());
   for (const Column &C : Columns)
     Headers.push_back(C.Header);
   printRow(Stream, Headers, Widths, mayUseBold(Stream));

@@ -48,6 +48,8 @@ error_t parseOption(int Key, char *Argument, argp_state *State) {
     State->child_inputs[0] = &Given.Common;
     return 0;
   case OutputKey:
+    if (!*Argument)
+      argp_error(State, "--output needs the path of a file");
     Given.Output = Argument;
     return 0;
   case ErrorStatusKey:

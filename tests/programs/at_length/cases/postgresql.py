@@ -76,7 +76,7 @@ def run(run):
             *("--jobs=2", "--random-seed=1", "postgres"),
         )
         sql = ("psql", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "postgres")
-        dump = client("pg_dump", "--table=pgbench_*s", "postgres")
+        dump = client("pg_dump", "--table=rows", "postgres")
         return {
             "initdb": initdb.replace(str(data), "DATA"),
             "pgbench": client(*sql, feed=CHECKS),
