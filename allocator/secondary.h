@@ -665,7 +665,7 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
     LocalStats.sub(scudo::StatMapped, Span.MapSize);
   }
   if (TheUninitReads.isOn())
-    TheUninitReads.count(getLargeHeader(Block));
+    TheUninitReads.countFreed(getLargeHeader(Block));
   const bool Tagged = Span.Backed.Holds.Tag != 0;
   if (Tagged)
     Tags.release(Span.MapBase);

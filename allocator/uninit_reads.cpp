@@ -113,7 +113,7 @@ u16 UninitReads::findSite(const uptr *Callers, u32 NumCallers) {
 
 ReadFinding *UninitReads::findFinding(u16 Site, uptr Size, bool IsExact) {
   for (u32 Try = 0; Try != Tables::MostFindings; Try++) {
-    const uptr I = (Site * 31 + Size / 16 + Try) % Tables::MostFindings;
+    const uptr I = (uptr(Site) * 31 + Size / 16 + Try) % Tables::MostFindings;
     ReadFinding &F = T->Findings[I];
     if (F.Blocks && !(F.Site == Site && F.Size == Size && F.IsExact == IsExact))
       continue;
@@ -198,17 +198,29 @@ void UninitReads::watch(BlockSpan *Span, bool IsMoved) {
 }
 
 void UninitReads::count(const LargeHeader *H) {
+  scudo::ScopedLock L(Mutex);
+  takeOver();
+  if (!findSettled(H + 1))
+    countReads(H);
+}
+
+void UninitReads::countFreed(const LargeHeader *H) {
+  scudo::ScopedLock L(Mutex);
+  takeOver();
+  // From now on another thread's block may lie there.
+  if (Settled **Link = findSettled(H + 1))
+    *Link = (*Link)->Next;
+  else
+    countReads(H);
+}
+
+void UninitReads::countReads(const LargeHeader *H) {
   const ReadWatch Watch = H->Span.Reads;
-  if (Watch.Epoch == 0)
+  if (Watch.Epoch == 0 || Watch.Epoch < T->FirstEpoch)
     return;
   const uptr PageSize = scudo::getPageSizeCached();
   const UserViews Views = getUserViews(H);
   if (Views.Size == 0)
-    return;
-
-  scudo::ScopedLock L(Mutex);
-  takeOver();
-  if (Watch.Epoch < T->FirstEpoch || isSettled(H + 1))
     return;
   const bool IsExact =
       Watch.IsExact &&
@@ -260,18 +272,19 @@ void UninitReads::count(const LargeHeader *H) {
   F->Reads += Reads;
 }
 
-bool UninitReads::isSettled(const void *Block) const {
-  for (const Settled *S = FirstSettled; S; S = S->Next)
-    if (S->Block == Block)
-      return true;
-  return false;
+// The link that leads to the block's entry; nullptr: it has none.
+UninitReads::Settled **UninitReads::findSettled(const void *Block) {
+  for (Settled **Link = &FirstSettled; *Link; Link = &(*Link)->Next)
+    if ((*Link)->Block == Block)
+      return Link;
+  return nullptr;
 }
 
 void UninitReads::settle(void *Block, Settled *Entry) {
   const LargeHeader *H = getCheckedHeader(Block);
-  count(H);
   scudo::ScopedLock L(Mutex);
   takeOver();
+  countReads(H);
   Entry->Block = H + 1;
   Entry->Next = FirstSettled;
   FirstSettled = Entry;
@@ -282,11 +295,11 @@ void UninitReads::settle(void *Block, Settled *Entry) {
 void UninitReads::endSettled(Settled *Entry, bool KeepsBlock) {
   scudo::ScopedLock L(Mutex);
   takeOver();
-  Settled **Link = &FirstSettled;
-  while (*Link && *Link != Entry)
-    Link = &(*Link)->Next;
-  if (*Link)
-    *Link = Entry->Next;
+  for (Settled **Link = &FirstSettled; *Link; Link = &(*Link)->Next)
+    if (*Link == Entry) {
+      *Link = Entry->Next;
+      break;
+    }
   if (!KeepsBlock)
     return;
   const LargeHeader *H = getCheckedHeader(Entry->Block);

@@ -46,6 +46,7 @@ uint64_t getFirstAddress(const std::string &Module) {
 // What the command writes to stdout. False if it cannot be run or fails.
 bool runProgram(std::vector<std::string> Words, std::string *Output) {
   std::vector<char *> Arguments;
+  Arguments.reserve(Words.size() + 1);
   for (std::string &Word : Words)
     Arguments.push_back(Word.data());
   Arguments.push_back(nullptr);
