@@ -9,7 +9,7 @@ from ..case import Case
 # None whose tests depend on time, on the network or on the terminal.
 MODULES = """
     array bigmem bytes bz2 collections csv ctypes deque dict fork1 gc heapq json list
-    lzma marshal memoryio memoryview minidom mmap pickle pyexpat queue re set sqlite3
+    lzma marshal memoryio memoryview minidom mmap pickle pyexpat queue re set
     struct tarfile thread tuple unicode weakref xml_etree xml_etree_c zlib
 """.split()
 
