@@ -4,6 +4,7 @@
 // are (bionic_wrappers.cpp). Upstream's own have bionic's meanings only where
 // they are compiled for bionic; these have them anywhere.
 
+#include "allocator/density_trace.h"
 #include "allocator/exit_stats.h"
 #include "allocator/heap.h"
 #include "allocator/heap_info.h"
@@ -59,6 +60,7 @@ extern "C" void refpage_heap_ready() {
   refpage::setMappingName("scudo:secondary");
   TheHeap.applyOptions(getTagRequest());
   refpage::initExitStats();
+  refpage::initDensityTrace();
   scudo_malloc_postinit(); // Registers the fork handlers.
 }
 

@@ -14,6 +14,7 @@
 #define REFPAGE_ALLOCATOR_BLOCK_CACHE_H_
 
 #include "allocator/kept_block.h"
+#include "allocator/stats_json.h"
 #include "refpage_backend/backends.h"
 #include "refpage_backend/dense_fill.h"
 
@@ -260,13 +261,19 @@ public:
     }
   }
 
-  void appendReport(scudo::ScopedString *Str) EXCLUDES(Mutex) {
+  CacheCounts getCounts() EXCLUDES(Mutex) {
     scudo::ScopedLock L(Mutex);
+    return {CallsToRetrieve, SuccessfulRetrieves, PiecesTaken, KeptBytes,
+            getBudget()};
+  }
+
+  void appendReport(scudo::ScopedString *Str) EXCLUDES(Mutex) {
+    const CacheCounts Counts = getCounts();
     Str->append(
         "refpage:   cache: %u of %u blocks came from it, %u gave pages; "
         "keeps %zu KiB of %zu KiB at most\n",
-        SuccessfulRetrieves, CallsToRetrieve, PiecesTaken, KeptBytes >> 10,
-        getBudget() >> 10);
+        Counts.Served, Counts.Asked, Counts.GavePages, Counts.KeptBytes >> 10,
+        Counts.BudgetBytes >> 10);
   }
 
   // Around fork(). An entry that another thread is about to put in or has just

@@ -42,14 +42,32 @@ u32 next(scudo::atomic_u32 &Counter) {
   return scudo::atomic_fetch_add(&Counter, 1, scudo::memory_order_relaxed);
 }
 
-} // namespace
-
-u32 DensityModel::classOf(uptr CommitSize) {
-  const uptr Pages = CommitSize / scudo::getPageSizeCached();
-  const uptr Log = scudo::getMostSignificantSetBitIndex(Pages);
-  const uptr Quarter = Log >= 2 ? (Pages >> (Log - 2)) & 3 : 0;
-  return static_cast<u32>(scudo::Min<uptr>(Log * 4 + Quarter, NumClasses - 1));
+// Whether the pages that were written in a block are those that its user has
+// written, and pagemap names them all.
+bool isTold(const BlockSpan &Span) {
+  return !Span.Reuses && Span.Backed.Kind != Backend::Zero &&
+         !Span.Backed.FilledBytes;
 }
+
+// Bytes that were written, and those of them before the first gap. Returns
+// whether that could be found out.
+bool measure(const BlockSpan &Span, Pagemap &Pages, uptr *Written,
+             uptr *Front) {
+  // Some 100 us of looking are enough. What is not looked at is not written, as
+  // far as can be said.
+  constexpr u32 MaxRuns = 512;
+  u32 Runs = 0;
+  *Written = *Front = 0;
+  return Pages.forEachWrittenRun(
+      Span.CommitBase, Span.CommitSize, [&](const PageRun &Run) {
+        if (Run.Base == Span.CommitBase + *Front)
+          *Front += Run.Size;
+        *Written += Run.Size;
+        return ++Runs != MaxRuns;
+      });
+}
+
+} // namespace
 
 uptr DensityModel::getFront(const SizeClass &C, uptr CommitSize) const {
   const u32 Seen = atomic_load_relaxed(&C.Observations);
@@ -77,56 +95,60 @@ uptr DensityModel::getFront(const SizeClass &C, uptr CommitSize) const {
 }
 
 uptr DensityModel::getExpectedFront(uptr CommitSize) {
-  SizeClass &C = Classes[classOf(CommitSize)];
+  SizeClass &C = Classes[getDensityClass(CommitSize)];
   const uptr Front = getFront(C, CommitSize);
   return Front && next(C.Fresh) % SampleInterval == SampleInterval - 1 ? 0
                                                                        : Front;
 }
 
 uptr DensityModel::getKnownFront(uptr CommitSize) const {
-  return getFront(Classes[classOf(CommitSize)], CommitSize);
+  return getFront(Classes[getDensityClass(CommitSize)], CommitSize);
 }
 
 bool DensityModel::hasGrownFull(uptr CommitSize) const {
-  return atomic_load_relaxed(&Classes[classOf(CommitSize)].HasGrownFull);
+  return atomic_load_relaxed(&Classes[getDensityClass(CommitSize)].HasGrownFull);
 }
 
 void DensityModel::noteGrownFull(uptr CommitSize, bool Full) {
-  atomic_store_relaxed(&Classes[classOf(CommitSize)].HasGrownFull,
+  atomic_store_relaxed(&Classes[getDensityClass(CommitSize)].HasGrownFull,
                        static_cast<u8>(Full));
 }
 
 void DensityModel::observe(const BlockSpan &Span, Pagemap &Pages) {
-  if (Span.Reuses || Span.Backed.Kind == Backend::Zero ||
-      Span.Backed.FilledBytes)
+  traceFree(Span.CommitSize);
+  if (!isTold(Span))
     return;
-  SizeClass &C = Classes[classOf(Span.CommitSize)];
+  SizeClass &C = Classes[getDensityClass(Span.CommitSize)];
   // Where a front is expected, the blocks without one are those to be looked
   // at.
   const u32 Free = next(C.Frees);
   if (!getFront(C, Span.CommitSize) && Free >= FirstFrees &&
       Free % SampleInterval != 0)
     return;
+  uptr Written;
+  uptr Front;
+  if (!measure(Span, Pages, &Written, &Front))
+    return;
+  traceDensity(Looked::AtFree, Span.CommitSize, Written, Front);
+  note(Span.CommitSize, Written, Front);
+}
 
-  // Some 100 us of looking are enough. What is not looked at is not written, as
-  // far as can be said.
-  constexpr u32 MaxRuns = 512;
-  uptr Front = 0;
-  uptr Written = 0;
-  u32 Runs = 0;
-  const bool Known = Pages.forEachWrittenRun(
-      Span.CommitBase, Span.CommitSize, [&](const PageRun &Run) {
-        if (Run.Base == Span.CommitBase + Front)
-          Front += Run.Size;
-        Written += Run.Size;
-        return ++Runs != MaxRuns;
-      });
-  if (Known)
-    learn(Span.CommitSize, Written, Front);
+void DensityModel::trace(const BlockSpan &Span, Pagemap &Pages) {
+  uptr Written;
+  uptr Front;
+  if (isTold(Span) && measure(Span, Pages, &Written, &Front))
+    traceDensity(Looked::AtExit, Span.CommitSize, Written, Front);
+  else
+    traceUnknown(Span.CommitSize);
 }
 
 void DensityModel::learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes) {
-  SizeClass &C = Classes[classOf(CommitSize)];
+  traceDensity(Looked::AtReuse, CommitSize, WrittenBytes, FrontBytes);
+  note(CommitSize, WrittenBytes, FrontBytes);
+}
+
+void DensityModel::note(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes) {
+  SizeClass &C = Classes[getDensityClass(CommitSize)];
   const u32 Front =
       FrontBytes == CommitSize
           ? AllPages
@@ -159,25 +181,30 @@ void DensityModel::learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes) {
                        Observation == 0 ? Share : (Mean * 3 + Share) / 4);
 }
 
+bool DensityModel::getSize(u32 Index, SizeReport *Report) const {
+  const SizeClass &C = Classes[Index];
+  const u32 Seen = atomic_load_relaxed(&C.Observations);
+  if (Seen == 0)
+    return false;
+  const uptr Least = getLeastSize(Index);
+  *Report = {Least, Seen, atomic_load_relaxed(&C.Share) * 100 / WholeShare,
+             getFront(C, Least)};
+  return true;
+}
+
 void DensityModel::getStats(scudo::ScopedString *Str) const {
-  const uptr PageSize = scudo::getPageSizeCached();
-  for (u32 I = 0; I != NumClasses; I++) {
-    const SizeClass &C = Classes[I];
-    const u32 Seen = atomic_load_relaxed(&C.Observations);
-    if (Seen == 0)
+  for (u32 I = 0; I != countSizes(); I++) {
+    SizeReport Size;
+    if (!getSize(I, &Size))
       continue;
-    const u32 Log = I / 4;
-    const uptr Least =
-        (Log >= 2 ? (4UL + I % 4) << (Log - 2) : 1UL << Log) * PageSize;
-    const uptr Front = getFront(C, Least);
     Str->append("refpage:   blocks from %zu KiB on: looked at %u, %u %% of the "
                 "bytes written",
-                Least >> 10, Seen,
-                atomic_load_relaxed(&C.Share) * 100 / WholeShare);
-    if (Front == Least)
+                Size.FromBytes >> 10, Size.LookedAt, Size.WrittenPercent);
+    if (Size.FilledBytes == Size.FromBytes)
       Str->append("; filled at once\n");
-    else if (Front)
-      Str->append("; the first %zu KiB filled at once\n", Front >> 10);
+    else if (Size.FilledBytes)
+      Str->append("; the first %zu KiB filled at once\n",
+                  Size.FilledBytes >> 10);
     else
       Str->append("; as reference pages\n");
   }

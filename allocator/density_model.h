@@ -6,6 +6,7 @@
 #ifndef REFPAGE_ALLOCATOR_DENSITY_MODEL_H_
 #define REFPAGE_ALLOCATOR_DENSITY_MODEL_H_
 
+#include "allocator/density_trace.h"
 #include "allocator/large_block.h"
 #include "platform/pagemap.h"
 
@@ -61,7 +62,7 @@ public:
       // What was thought of the size is not so.
       noteGrownFull(OldSize, false);
       if (getKnownFront(OldSize))
-        learn(OldSize, 0, 0);
+        note(OldSize, 0, 0);
       return Known > OldSize ? 0 : Known;
     }
     if (Known)
@@ -83,7 +84,22 @@ public:
   // so many at its start in this one.
   void learn(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes);
 
-  // A line for each size that was seen.
+  // Looks at a block that is in use when the process exits, for the trace of
+  // densities alone (density_trace.h).
+  static void trace(const BlockSpan &Span, Pagemap &Pages);
+
+  // What is known of a range of sizes.
+  struct SizeReport {
+    uptr FromBytes;     // The least of them.
+    u32 LookedAt;       // Blocks.
+    u32 WrittenPercent; // Of their bytes.
+    uptr FilledBytes;   // Of a block of the least size, at its start.
+  };
+  // The ranges of sizes, the smallest first; false if no block of it was seen.
+  static constexpr u32 countSizes() { return NumDensityClasses; }
+  bool getSize(u32 Index, SizeReport *Report) const;
+
+  // A line for each range of sizes that was seen.
   void getStats(scudo::ScopedString *Str) const;
 
 private:
@@ -104,8 +120,6 @@ private:
   // Stands for a block that was written whole, whatever its size.
   static constexpr u32 AllPages = UINT32_MAX;
   static constexpr u32 WholeShare = 1024;
-  // Four classes for each doubling.
-  static constexpr u32 NumClasses = 4 * 40;
 
   // Looks at a few pages all over the block, and of its last third.
   template <typename F>
@@ -126,10 +140,10 @@ private:
   bool hasGrownFull(uptr CommitSize) const;
   void noteGrownFull(uptr CommitSize, bool Full);
 
-  static u32 classOf(uptr CommitSize);
+  void note(uptr CommitSize, uptr WrittenBytes, uptr FrontBytes);
   uptr getFront(const SizeClass &C, uptr CommitSize) const;
 
-  SizeClass Classes[NumClasses] = {};
+  SizeClass Classes[NumDensityClasses] = {};
   // Blocks of any size that were looked at last and were written whole, since
   // one that was not; and the largest of them.
   scudo::atomic_u32 WholeInARow = {};

@@ -4,30 +4,60 @@
 
 #include "allocator/options.h"
 #include "allocator/stats_source.h"
+#include "allocator/uninit_report.h"
+#include "platform/call_stack.h"
 #include "platform/process.h"
+
+#include <string.h>
+#include <unistd.h>
 
 namespace refpage {
 namespace {
 
-KeptStderr StatsStream;
-bool PrintAtExit = false;
+KeptStream StatsStream;
+bool PrintsAtExit = false;
+
+bool seeksReads() { return getOptions().uninit == UninitMode::Report; }
+
+// Before the program's own code runs, which then is known by its callers too.
+__attribute__((constructor)) void prepareReport() {
+  if (UNLIKELY(seeksReads()))
+    loadUnwinder();
+}
 
 // After the exit handlers and the destructors of the program, whose
 // allocations count too.
 __attribute__((destructor)) void printAtExit() {
-  if (!PrintAtExit)
+  if (!PrintsAtExit)
     return;
   scudo::ScopedString Text;
-  if (writeStats(&Text))
+  if (getOptions().stats != StatsFormat::Off)
+    writeStats(getOptions().stats, &Text);
+  if (seeksReads())
+    appendUninitReport(&Text);
+  if (Text.length())
     StatsStream.write(Text.data(), Text.length());
 }
 
 } // namespace
 
 void initExitStats() {
-  PrintAtExit = getOptions().stats;
-  if (PrintAtExit)
-    StatsStream.keep();
+  const Options &Asked = getOptions();
+  PrintsAtExit = Asked.stats != StatsFormat::Off || seeksReads();
+  if (!PrintsAtExit)
+    return;
+  if (Asked.log.Text[0]) {
+    const int Error = StatsStream.keepFile(Asked.log.Text);
+    if (!Error)
+      return;
+    scudo::ScopedString Text;
+    Text.append(
+        "refpage: REFPAGE_OPTIONS: log: cannot open '%s' (%s), standard "
+        "error is used\n",
+        Asked.log.Text, strerror(Error));
+    writeAll(STDERR_FILENO, Text.data(), Text.length());
+  }
+  StatsStream.keepStderr();
 }
 
 } // namespace refpage

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The statistics block at the exit of the process (stats=1).
+// What is printed at the exit of the process: the statistics block (stats=1 or
+// json), and what uninit=report has found.
 
 #ifndef REFPAGE_ALLOCATOR_EXIT_STATS_H_
 #define REFPAGE_ALLOCATOR_EXIT_STATS_H_
 
 namespace refpage {
 
-// Called when the heap works. With stats=1 keeps a way to standard error until
-// the process exits, when the block is printed there.
+// Called when the heap works. If the options ask for either it keeps a way
+// to where they shall go (log=FILE, or standard error) until the process exits,
+// when they are written there, by one call.
 void initExitStats();
 
 } // namespace refpage

@@ -30,6 +30,16 @@
 
 namespace refpage {
 
+// What UninitReads has to know of a block; all zero: it does not watch it.
+struct ReadWatch {
+  static constexpr u8 MostEpochs = 31;
+
+  u8 Epoch : 5;
+  // A read maps its page alone; for that, fault-around had to be switched off.
+  u8 IsExact : 1;
+  u8 NeedsSwitch : 1;
+};
+
 // Where a large block lies and what backs it; bytes, whole pages.
 struct BlockSpan {
   uptr MapBase = 0;
@@ -43,6 +53,8 @@ struct BlockSpan {
   // Whether it is a part of a freed block that was cut: what is written in it
   // says nothing about blocks of its size.
   bool IsPart = false;
+  ReadWatch Reads = {};
+  u16 ReadSite = 0; // Who allocated it, as UninitReads knows them.
   uptr WrittenBytes = 0;
   // What was written in its views before they were dropped.
   ViewUse Views;

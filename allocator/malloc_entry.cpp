@@ -4,6 +4,7 @@
 // are compiled here, for our heap, under the prefix scudo_, and get glibc's
 // names as aliases. What glibc has besides, or does otherwise, is below.
 
+#include "allocator/density_trace.h"
 #include "allocator/exit_stats.h"
 #include "allocator/heap.h"
 #include "allocator/heap_info.h"
@@ -13,8 +14,10 @@
 #include "wrappers_c.h"
 #include "wrappers_c_checks.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/single_threaded.h>
 
 #define SCUDO_PREFIX(name) CONCATENATE(scudo_, name)
 #define SCUDO_ALLOCATOR refpage::TheHeap
@@ -24,11 +27,36 @@
 
 using refpage::TheHeap;
 
+namespace {
+
+// Whether the thread that forks has taken the heap's locks for it.
+thread_local bool HasHeapForFork;
+
+// In a process of one thread nobody else can be at work on the heap; but this
+// thread itself may be, if a signal handler forks: it would wait for its own
+// lock for ever. The child may even go on with what was interrupted.
+void beforeFork() {
+  if (__libc_single_threaded)
+    return;
+  TheHeap.disable();
+  HasHeapForFork = true;
+}
+
+void afterFork() {
+  if (!HasHeapForFork)
+    return;
+  HasHeapForFork = false;
+  TheHeap.enable();
+}
+
+} // namespace
+
 // Runs at the first allocation, once, when the heap works.
 extern "C" void refpage_heap_ready() {
   TheHeap.applyOptions(refpage::getOptions().tag);
   refpage::initExitStats();
-  scudo_malloc_postinit(); // Registers the fork handlers.
+  refpage::initDensityTrace();
+  pthread_atfork(beforeFork, afterFork, afterFork);
 }
 
 #define ALIAS_OF(Name) ALIAS("scudo_" #Name)

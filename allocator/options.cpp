@@ -42,6 +42,13 @@ constexpr Spelling<TagRequest> TagRequests[] = {{"auto", TagRequest::Auto},
                                                 {"off", TagRequest::Off},
                                                 {"async", TagRequest::Async},
                                                 {"sync", TagRequest::Sync}};
+constexpr Spelling<UninitMode> UninitModes[] = {{"off", UninitMode::Off},
+                                                {"report", UninitMode::Report}};
+constexpr Spelling<StatsFormat> StatsFormats[] = {{"0", StatsFormat::Off},
+                                                  {"1", StatsFormat::Text},
+                                                  {"false", StatsFormat::Off},
+                                                  {"true", StatsFormat::Text},
+                                                  {"json", StatsFormat::Json}};
 constexpr Spelling<bool> Bools[] = {
     {"0", false}, {"1", true}, {"false", false}, {"true", true}};
 
@@ -66,6 +73,33 @@ bool parse(Word Value, BackendRequest *Result) {
 
 bool parse(Word Value, TagRequest *Result) {
   return parseSpelling(TagRequests, Value, Result);
+}
+
+bool parse(Word Value, UninitMode *Result) {
+  return parseSpelling(UninitModes, Value, Result);
+}
+
+bool parse(Word Value, StatsFormat *Result) {
+  return parseSpelling(StatsFormats, Value, Result);
+}
+
+// None is the word for no path.
+template <uptr Size>
+bool parsePath(Word Value, const char *None, char (&Text)[Size]) {
+  if (Value.Length == 0 || Value.Length >= Size)
+    return false;
+  memset(Text, 0, Size);
+  if (!Value.is(None))
+    memcpy(Text, Value.Start, Value.Length);
+  return true;
+}
+
+bool parse(Word Value, FilePath *Result) {
+  return parsePath(Value, "stderr", Result->Text);
+}
+
+bool parse(Word Value, CountsFile *Result) {
+  return parsePath(Value, "off", Result->Text);
 }
 
 bool parse(Word Value, bool *Result) {
@@ -141,14 +175,18 @@ bool parse(Word Value, Bytes *Result) {
   return true;
 }
 
-// A line put together without allocating; what does not fit is cut.
+// A line put together without allocating; what does not fit is cut. Whatever
+// the environment says, it stays one line and does nothing to a terminal.
 class Line {
 public:
   Line &add(Word Part) {
     const uptr Room = sizeof(Text) - 2 - Length; // For "\n" and the end.
     const uptr N = scudo::Min(Part.Length, Room);
-    memcpy(Text + Length, Part.Start, N);
-    Length += N;
+    for (uptr I = 0; I != N; I++) {
+      const char C = Part.Start[I];
+      const bool IsControl = (C >= 0 && C < ' ') || C == 0x7f;
+      Text[Length++] = IsControl ? '?' : C;
+    }
     return *this;
   }
   Line &add(const char *Part) { return add(Word{Part, strlen(Part)}); }
@@ -216,6 +254,13 @@ void parseOptions(const char *Text, Options *Result, OptionComplaint Complain) {
     if (*Text)
       Text++;
   }
+}
+
+const char *getVariantName(Variant V) {
+  for (const Spelling<Variant> &S : Variants)
+    if (S.Value == V)
+      return S.Text;
+  return "";
 }
 
 void printOptionHelp(OptionComplaint Print) {

@@ -15,6 +15,9 @@ namespace refpage {
 // The three that the published tables compare.
 enum class Variant : u8 { Anon, Memset, Refpage };
 
+// What is done about reads of memory that was never written.
+enum class UninitMode : u8 { Off, Report };
+
 struct Pattern {
   u64 Value;
 };
@@ -27,6 +30,19 @@ struct Bytes {
 // Any number of bytes.
 struct Amount {
   uptr Value;
+};
+
+// The statistics block at exit: none, for people, for programs.
+enum class StatsFormat : u8 { Off, Text, Json };
+
+// Empty: standard error.
+struct FilePath {
+  char Text[256] = {};
+};
+
+// Empty: none.
+struct CountsFile {
+  char Text[256] = {};
 };
 
 struct Options {
@@ -47,6 +63,8 @@ void parseOptions(const char *Text, Options *Result, OptionComplaint Complain);
 // complaints on standard error. The environment of a set-user-ID program is
 // ignored. Thread-safe and free of locks; does not allocate.
 const Options &getOptions();
+
+const char *getVariantName(Variant V);
 
 // Prints every key with its default and what it means.
 void printOptionHelp(OptionComplaint Print);

@@ -18,6 +18,7 @@
 #include "allocator/move_request.h"
 #include "allocator/options.h"
 #include "allocator/tagging.h"
+#include "allocator/uninit_reads.h"
 #include "refpage_backend/pattern_fill.h"
 
 #include "allocator_config.h"
@@ -147,7 +148,8 @@ private:
     // What a small block grows by in its place was filled when it was made.
     const bool MayDiffer = isOn(WasSwitched) && Mode != scudo::NoFill;
     scudo::atomic_store_relaxed(
-        &HasExtras, static_cast<u8>(Refills || HasTags || MayDiffer));
+        &HasExtras, static_cast<u8>(Refills || HasTags || MayDiffer ||
+                                    TheUninitReads.isOn()));
   }
 
   // A chunk, by an address as the base class has it, which is owned.
@@ -237,6 +239,20 @@ private:
     // What is wrong with a pointer is for the base class to say.
     if (!Base::isOwned(OldPtr))
       return Base::reallocate(OldPtr, NewSize, Alignment);
+    if (!TheUninitReads.isOn())
+      return reallocateOwned(UserPtr, OldPtr, NewSize, Alignment);
+    const ChunkInfo Old = getChunk(OldPtr);
+    if (!Old.isLarge())
+      return reallocateOwned(UserPtr, OldPtr, NewSize, Alignment);
+    UninitReads::Settled Entry;
+    TheUninitReads.settle(Old.getBlock(), &Entry);
+    void *NewPtr = reallocateOwned(UserPtr, OldPtr, NewSize, Alignment);
+    TheUninitReads.endSettled(&Entry, !NewPtr || NewPtr == UserPtr);
+    return NewPtr;
+  }
+
+  void *reallocateOwned(void *UserPtr, void *OldPtr, uptr NewSize,
+                        uptr Alignment) {
     void *NewPtr;
     if (NewSize >= MinMoveSize && NewSize < MaxMoveSize && isMovable(OldPtr) &&
         move(UserPtr, OldPtr, NewSize, Alignment, &NewPtr))
@@ -361,7 +377,7 @@ private:
   scudo::atomic_u8 Fill = {};        // What blocks read as.
   scudo::atomic_u8 MustRefill = {};  // The Primary's do not by themselves.
   scudo::atomic_u8 WasSwitched = {}; // Fill, while the program ran.
-  scudo::atomic_u8 HasExtras = {};   // Any of these two, or HasTags.
+  scudo::atomic_u8 HasExtras = {};   // Any of these two, HasTags, uninit.
   scudo::atomic_u8 IsTagging = {};
   scudo::atomic_u8 IsTracking = {}; // Who allocates and frees is recorded.
 };

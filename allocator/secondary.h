@@ -12,10 +12,12 @@
 #include "allocator/large_block.h"
 #include "allocator/move_request.h"
 #include "allocator/options.h"
+#include "allocator/stats_json.h"
 #include "allocator/stats_source.h"
 #include "allocator/stats_text.h"
 #include "allocator/tag_map.h"
 #include "allocator/tagging.h"
+#include "allocator/uninit_reads.h"
 #include "platform/scoped_errno.h"
 #include "platform/scoped_no_cancel.h"
 #include "platform/tag_support.h"
@@ -45,18 +47,36 @@ public:
     const Options &Asked = getOptions();
     Fill = Asked.variant;
     PatternContents.Pattern = Asked.pattern.Value;
-    Pages.init(Fill == Variant::Memset ? BackendRequest::Memset : Asked.backend,
+    // What can be seen of a page depends on it being one of a window until the
+    // program writes to it, and on nobody having read it before.
+    const bool SeeksReads = Asked.uninit == UninitMode::Report &&
+                            Fill == Variant::Refpage &&
+                            PatternContents.Pattern != 0 &&
+                            TheUninitReads.start() == 0;
+    Pages.init(Fill == Variant::Memset ? BackendRequest::Memset
+               : SeeksReads ? getRequestThatShowsReads(Asked.backend)
+                            : Asked.backend,
                Asked.window_max.Value);
-    Cache.init(ReleaseToOsInterval,
-               {Asked.cache_max.Value, Asked.protect_from.Value});
+    if (SeeksReads)
+      Pages.fillNothingAhead();
+    Cache.init(ReleaseToOsInterval, {SeeksReads ? 0 : Asked.cache_max.Value,
+                                     Asked.protect_from.Value});
     LocalStats.init();
     if (S)
       S->link(&LocalStats);
     static constexpr StatsSource Source = {
-        [](void *Owner, scudo::ScopedString *Str) {
-          static_cast<Secondary *>(Owner)->appendReport(Str);
+        [](void *Owner, StatsFormat Format, scudo::ScopedString *Str) {
+          Secondary *S = static_cast<Secondary *>(Owner);
+          if (Format == StatsFormat::Json)
+            S->appendJson(Str);
+          else
+            S->appendReport(Str);
         },
-        [](void *Owner) { return static_cast<Secondary *>(Owner)->count(); }};
+        [](void *Owner) { return static_cast<Secondary *>(Owner)->count(); },
+        [](void *Owner) {
+          static_cast<Secondary *>(Owner)->lookAtLiveBlocks();
+        },
+        [](void *Owner) { static_cast<Secondary *>(Owner)->countReads(); }};
     setStatsSource(this, &Source);
   }
 
@@ -85,6 +105,7 @@ public:
 
   void disable() NO_THREAD_SAFETY_ANALYSIS {
     Mutex.lock();
+    TheUninitReads.disable();
     Tags.disable();
     Cache.disable();
     Pages.disable();
@@ -93,6 +114,7 @@ public:
     Pages.enable();
     Cache.enable();
     Tags.enable();
+    TheUninitReads.enable();
     Mutex.unlock();
   }
 
@@ -156,7 +178,11 @@ private:
   void checkLinks(const LargeHeader *H) const REQUIRES(Mutex);
   // What stats=1 prints at exit.
   void appendReport(scudo::ScopedString *Str);
+  void appendJson(scudo::ScopedString *Str);
   LargeBlockCounts count() EXCLUDES(Mutex);
+  // For TheUninitReads, in all blocks in use.
+  void countReads() EXCLUDES(Mutex);
+  void lookAtLiveBlocks() EXCLUDES(Mutex);
 
   Variant Fill = Variant::Refpage;
   Contents PatternContents;
@@ -220,6 +246,8 @@ void *Secondary<Config>::allocate(const scudo::Options &Options, uptr Size,
 
   if (Span.Backed.Holds.Tag)
     tagAround(Span, Place, Size);
+  if (TheUninitReads.isOn())
+    TheUninitReads.watch(&Span, Move && Move->Done);
   LargeHeader *H = Place.header();
   H->Span = Span;
   H->MovedBase = H->MovedEnd = 0;
@@ -515,7 +543,8 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   ScopedUncheckedAccess Unchecked;
   int Error = commitReserved(Span->CommitBase, Head, Wanted.Holds.getTags());
   uptr Front = 0;
-  if (!Error && Ready != Span->CommitSize && !Wanted.Any) {
+  if (!Error && Ready != Span->CommitSize && !Wanted.Any &&
+      !TheUninitReads.isOn()) {
     Front = getGrowingFront(Old, OldBase, Span->CommitSize);
     Ready = gather(Wanted, Front, Ready, Span);
   }
@@ -539,12 +568,17 @@ bool Secondary<Config>::moveInto(const MoveRequest &Request, uptr Size,
   // A program may have made pages of the old block read-only. A copy of them
   // could be written. (Where nothing is to be changed it takes 0.4 us.)
   commitReserved(To, MoveSize);
-  Pages.finishMove(Old.CommitSize, &Old.Backed, Ready, Planned);
+  Backing Rest = Old.Backed;
+  Pages.finishMove(Old.CommitSize, &Rest, Ready, Planned);
   if (Tag)
     Tags.release(Old.MapBase); // Its backing does not tell any more.
-  OldHeader->MovedBase = MoveBase;
-  OldHeader->MovedEnd = MoveBase + MoveSize;
-  OldHeader->seal();
+  {
+    scudo::ScopedLock L(Mutex); // As in deallocate().
+    Old.Backed = Rest;
+    OldHeader->MovedBase = MoveBase;
+    OldHeader->MovedEnd = MoveBase + MoveSize;
+    OldHeader->seal();
+  }
   *UserPos = To - (MoveBase - OldUser);
   const uptr KeptEnd = *UserPos + Request.KeptBytes;
   if (Tag) {
@@ -610,14 +644,20 @@ template <typename Config>
 void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
   ScopedErrno KeepErrno;
   ScopedNoCancel NoCancel;
-  LargeHeader *H = getCheckedHeader(Block);
-  const BlockSpan Span = H->Span;
-  const uptr MovedBase = H->MovedBase;
-  const uptr MovedEnd = H->MovedEnd;
-  H->breakSeal();
+  LargeHeader *H;
+  BlockSpan Span;
+  uptr MovedBase;
+  uptr MovedEnd;
   {
+    // The header does not change while somebody goes through the blocks, who
+    // may have seen this one in use (malloc_info() in another thread).
     scudo::ScopedLock L(Mutex);
+    H = getCheckedHeader(Block);
+    Span = H->Span;
+    MovedBase = H->MovedBase;
+    MovedEnd = H->MovedEnd;
     checkLinks(H);
+    H->breakSeal();
     InUseBlocks.remove(H);
     FreedBytes += Span.CommitSize;
     FragmentedBytes -= Span.MapSize - Span.CommitSize;
@@ -625,6 +665,8 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
     LocalStats.sub(scudo::StatAllocated, Span.CommitSize);
     LocalStats.sub(scudo::StatMapped, Span.MapSize);
   }
+  if (TheUninitReads.isOn())
+    TheUninitReads.count(H);
   const bool Tagged = Span.Backed.Holds.Tag != 0;
   if (Tagged)
     Tags.release(Span.MapBase);
@@ -669,6 +711,27 @@ template <typename Config> LargeBlockCounts Secondary<Config>::count() {
   return Counts;
 }
 
+template <typename Config> void Secondary<Config>::lookAtLiveBlocks() {
+  ScopedErrno KeepErrno;
+  ScopedNoCancel NoCancel;
+  scudo::ScopedLock L(Mutex);
+  for (const LargeHeader &H : InUseBlocks) {
+    checkLinks(&H);
+    DensityModel::trace(H.Span, Pages.getWrittenPages());
+  }
+}
+
+template <typename Config> void Secondary<Config>::countReads() {
+  ScopedErrno KeepErrno;
+  ScopedNoCancel NoCancel;
+  scudo::ScopedLock L(Mutex);
+  for (const LargeHeader &H : InUseBlocks) {
+    checkLinks(&H);
+    if (H.isSealed())
+      TheUninitReads.count(&H);
+  }
+}
+
 template <typename Config>
 void Secondary<Config>::appendReport(scudo::ScopedString *Str) {
   BackendStats Stats;
@@ -679,6 +742,13 @@ void Secondary<Config>::appendReport(scudo::ScopedString *Str) {
     return;
   Cache.appendReport(Str);
   Density.getStats(Str);
+}
+
+template <typename Config>
+void Secondary<Config>::appendJson(scudo::ScopedString *Str) {
+  BackendStats Stats;
+  Pages.getStats(&Stats);
+  appendStatsJson(getOptions(), Stats, Cache.getCounts(), Density, Str);
 }
 
 } // namespace refpage

@@ -23,16 +23,26 @@ void setStatsSource(void *Owner, const StatsSource *Source) {
                       scudo::memory_order_release);
 }
 
-bool writeStats(scudo::ScopedString *Str) {
+bool writeStats(StatsFormat Format, scudo::ScopedString *Str) {
   void *Owner = getOwner();
   if (Owner)
-    Current->Write(Owner, Str);
+    Current->Write(Owner, Format, Str);
   return Owner != nullptr;
+}
+
+void countUninitReads() {
+  if (void *Owner = getOwner())
+    Current->CountReads(Owner);
 }
 
 LargeBlockCounts countLargeBlocks() {
   void *Owner = getOwner();
   return Owner ? Current->Count(Owner) : LargeBlockCounts();
+}
+
+void lookAtLiveBlocks() {
+  if (void *Owner = getOwner())
+    Current->LookAtLiveBlocks(Owner);
 }
 
 } // namespace refpage

@@ -6,6 +6,7 @@
 #ifndef REFPAGE_ALLOCATOR_STATS_SOURCE_H_
 #define REFPAGE_ALLOCATOR_STATS_SOURCE_H_
 
+#include "allocator/options.h"
 #include "platform/types.h"
 
 #include "string_utils.h"
@@ -23,17 +24,24 @@ struct LargeBlockCounts {
 
 struct StatsSource {
   // Appends the statistics block.
-  void (*Write)(void *Owner, scudo::ScopedString *Str);
+  void (*Write)(void *Owner, StatsFormat Format, scudo::ScopedString *Str);
   LargeBlockCounts (*Count)(void *Owner);
+  // Tells the trace of densities of the blocks in use (density_trace.h).
+  void (*LookAtLiveBlocks)(void *Owner);
+  // Has the reads counted in blocks that are in use (uninit=report).
+  void (*CountReads)(void *Owner);
 };
 
 // Whose statistics are the process's, from now on. nullptr: nobody's.
 void setStatsSource(void *Owner, const StatsSource *Source);
 
-// Returns whether there is a source. Takes its locks.
-bool writeStats(scudo::ScopedString *Str);
+// Not with StatsFormat::Off. Returns whether there is a source. Takes its
+// locks.
+bool writeStats(StatsFormat Format, scudo::ScopedString *Str);
+void countUninitReads();
 // All zero before the heap has started.
 LargeBlockCounts countLargeBlocks();
+void lookAtLiveBlocks();
 
 } // namespace refpage
 

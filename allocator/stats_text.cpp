@@ -36,12 +36,6 @@ void appendBytes(scudo::ScopedString *Str, uptr Bytes) {
     Str->append("%zu.%zu %s", C.Whole, C.Tenths, C.Name);
 }
 
-const char *getVariantName(Variant V) {
-  return V == Variant::Anon     ? "anon"
-         : V == Variant::Memset ? "memset"
-                                : "refpage";
-}
-
 } // namespace
 
 void appendBackendStats(const Options &Asked, const BackendStats &Stats,

@@ -3,8 +3,9 @@
 #
 # bazel run //:install -- [OPTION...]
 #
-# Installs the library for LD_PRELOAD and the one to link, their header,
-# pkg-config file, manual pages and documents. Running programs keep the files
+# Installs the library for LD_PRELOAD and the one to link, their header and
+# pkg-config file, the library for C libraries (docs/bionic.md) and its header, the
+# program `refpage`, manual pages and documents. Running programs keep the files
 # they have; a file is there in its old or its new form at any time.
 #
 #   --prefix=DIR    where to (default /usr/local)
@@ -119,8 +120,13 @@ docdir=share/doc/libscudo-refpage
 declare -A targets=(
   [allocator/libscudo_refpage.so]=$libdir
   [allocator/libscudo_refpage.a]=$libdir
+  [allocator/libscudo_refpage_bionic.a]=$libdir
   [allocator/scudo_refpage.h]=include
+  [allocator/scudo_refpage_bionic.h]=include
   [packaging/scudo_refpage.pc.in]=$libdir/pkgconfig
+  [tools/refpage/refpage]=bin
+  [packaging/refpage.1]=share/man/man1
+  [packaging/refpage.bash]=share/bash-completion/completions
   [packaging/libscudo_refpage.3]=share/man/man3
   [packaging/libscudo_refpage.7]=share/man/man7
 )
@@ -143,9 +149,15 @@ for folder in "${folders[@]}"; do
   [[ -w $destdir$folder/ ]] ||
     die "no right to write to $destdir$folder/: choose another --prefix, or see --help"
 done
+# get_path SOURCE: where it is installed.
+get_path() {
+  local name=${1##*/}
+  name=${name%.in}
+  echo "$prefix/${targets[$1]}/${name%.bash}"
+}
+
 for source in "${!targets[@]}"; do
-  target=${source##*/}
-  target=$destdir$prefix/${targets[$source]}/${target%.in}
+  target=$destdir$(get_path "$source")
   [[ ! -d $target ]] || die "$target is a folder"
 done
 
@@ -159,13 +171,13 @@ fill_in() {
   printf '%s\n' "${text//@VERSION@/"$version"}"
 }
 
-# put PATH: what comes from stdin, in one step.
+# put PATH [MODE]: what comes from stdin, in one step.
 put() {
-  local path=$destdir$1 new
+  local path=$destdir$1 mode=${2:-644} new
   new=${path%/*}/.${path##*/}.new
   mkdir -p -- "${path%/*}" || die "cannot make ${path%/*}, see above"
   rm -f -- "$new"
-  if ! cat >"$new" || ! mv -fT -- "$new" "$path"; then
+  if ! cat >"$new" || ! chmod "$mode" "$new" || ! mv -fT -- "$new" "$path"; then
     rm -f -- "$new"
     die "cannot write $path, see above"
   fi
@@ -173,10 +185,10 @@ put() {
 
 paths=()
 for source in "${!targets[@]}"; do
-  name=${source##*/}
-  path=$prefix/${targets[$source]}/${name%.in}
-  case $name in
+  path=$(get_path "$source")
+  case $source in
   *.in | *.[1-9]) fill_in "$files/$source" | put "$path" ;;
+  tools/*) put "$path" 755 <"$files/$source" ;;
   *) put "$path" <"$files/$source" ;;
   esac
   paths+=("$path")

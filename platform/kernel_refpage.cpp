@@ -45,27 +45,6 @@ bool parseDeviceNumber(const char *Text, dev_t *Number) {
   return true;
 }
 
-enum class Link : u8 { Refpage, Other, Unreadable };
-
-Link readLink(int Fd) {
-  char Path[] = "/proc/self/fd/----------";
-  char *Digits = Path + sizeof("/proc/self/fd/") - 1;
-  u32 Length = 1;
-  for (int Rest = Fd; Rest >= 10; Rest /= 10)
-    Length++;
-  Digits[Length] = '\0';
-  for (int Rest = Fd; Length != 0; Rest /= 10)
-    Digits[--Length] = static_cast<char>('0' + Rest % 10);
-  char Text[sizeof(REFPAGE_LINK)];
-  const ssize_t Got = readlink(Path, Text, sizeof(Text));
-  if (Got == -1)
-    return Link::Unreadable;
-  return Got == sizeof(REFPAGE_LINK) - 1 &&
-                 memcmp(Text, REFPAGE_LINK, sizeof(REFPAGE_LINK) - 1) == 0
-             ? Link::Refpage
-             : Link::Other;
-}
-
 // Parks what the kernel has just returned. Its number may be the program's by
 // now, if another thread has closed it, so that it is known again at its new
 // one; the first one is left to the program if it is.
@@ -73,14 +52,14 @@ int parkRefpage(int Fd, KeptFile *New) {
   KeptFile Parked;
   const int Error = duplicateParked(Fd, &Parked.Fd, &Parked.Identity);
   if (Error) {
-    if (readLink(Fd) != Link::Other)
+    if (readLink(Fd, REFPAGE_LINK) != FdLink::Other)
       close(Fd);
     return Error;
   }
-  const Link Found = readLink(Parked.Fd);
-  if (Found != Link::Other)
+  const FdLink Found = readLink(Parked.Fd, REFPAGE_LINK);
+  if (Found != FdLink::Other)
     closeIfSame(Fd, Parked.Identity);
-  if (Found != Link::Refpage) {
+  if (Found != FdLink::Wanted) {
     giveUp(&Parked);
     return EBADF;
   }
@@ -148,7 +127,8 @@ int createRefpageBySyscall(const void *Content, u32 Size, UnderFilter Mode,
     return errno;
   // What another call returns need not be a descriptor.
   constexpr long MostFds = 1L << 30;
-  if (Fd > MostFds || readLink(static_cast<int>(Fd)) != Link::Refpage)
+  if (Fd > MostFds || 
+      readLink(static_cast<int>(Fd), REFPAGE_LINK) != FdLink::Wanted)
     return EBADMSG;
   return parkRefpage(static_cast<int>(Fd), New);
 }

@@ -13,12 +13,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-// Since Linux 5.14 and 4.17; older headers lack the names.
+// Since Linux 5.14, 4.17 and 4.14; older headers lack the names.
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
 #endif
 
 namespace refpage {
@@ -76,6 +79,21 @@ int reserveAligned(uptr Size, uptr Alignment, uptr Offset, uptr *Base) {
     unmapMemory(Start, *Base - Start);
   if (*Base + Size != End)
     unmapMemory(*Base + Size, End - *Base - Size);
+  return 0;
+}
+
+int mapWipedOnFork(uptr Size, uptr *Base) {
+  ScopedErrno KeepErrno;
+  void *P = mmap(nullptr, Size, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (P == MAP_FAILED)
+    return errno;
+  if (const int Error =
+          advise(reinterpret_cast<uptr>(P), Size, MADV_WIPEONFORK)) {
+    munmap(P, Size);
+    return Error;
+  }
+  *Base = reinterpret_cast<uptr>(P);
   return 0;
 }
 

@@ -46,6 +46,10 @@ int mapFileOver(int Fd, uptr Offset, uptr Base, uptr Size,
 // pages are mapped at once (256 faults less for 1 MiB).
 int mapFileShared(int Fd, uptr Size, MemoryTags Tags, uptr *Base);
 
+// Anonymous memory, anywhere (*Base), that is zeros in the child of a fork
+// (MADV_WIPEONFORK, Linux 4.14).
+int mapWipedOnFork(uptr Size, uptr *Base);
+
 // Puts inaccessible address space back where a failed map...Over() left a
 // hole. Kernels before 6.12 unmap the old range before they find out that they
 // cannot make the new mapping; another thread could be given the hole. A range

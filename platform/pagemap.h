@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Which pages of a private mapping have been written, from /proc/self/pagemap
-// (Documentation/admin-guide/mm/pagemap.rst): a page of the mapped file that
-// was copied on write is present and no longer a file page; so is a page of
-// anonymous memory that was touched. Works unprivileged: the page frame numbers
-// that need privilege are not used.
+// Which pages of a private mapping have been written, or read, from
+// /proc/self/pagemap (Documentation/admin-guide/mm/pagemap.rst): a page of the
+// mapped file that was copied on write is present and no longer a file page; so
+// is a page of anonymous memory that was touched. One that was read is present
+// and a page of the file. Works unprivileged: the page frame numbers that need
+// privilege are not used.
 
 #ifndef REFPAGE_PLATFORM_PAGEMAP_H_
 #define REFPAGE_PLATFORM_PAGEMAP_H_
@@ -50,16 +51,16 @@ public:
   // callback may write to the pages. Keeps errno; does not allocate.
   template <typename F>
   bool forEachWrittenRun(uptr Base, uptr Size, F Callback) EXCLUDES(Mutex) {
-    PageRun Runs[MaxRuns];
-    for (uptr Next = Base; Next != Base + Size;) {
-      u32 Count;
-      if (!readRuns(&Next, Base + Size, Runs, &Count))
-        return false;
-      for (u32 I = 0; I != Count; I++)
-        if (!Callback(Runs[I]))
-          return true;
-    }
-    return true;
+    return forEachRun(Wanted::Written, Base, Size, Callback);
+  }
+
+  // The same for pages of the mapped file that the process has in its page
+  // tables: those that were read and not written since. Around a page that is
+  // read the kernel may put others (see fault_around.h), and it drops what it
+  // gives to others under memory pressure. IsSwapped is false.
+  template <typename F>
+  bool forEachReadRun(uptr Base, uptr Size, F Callback) EXCLUDES(Mutex) {
+    return forEachRun(Wanted::Read, Base, Size, Callback);
   }
 
   // Around fork().
@@ -72,11 +73,34 @@ private:
   // With what is read into, 3 KiB: small enough for any thread's stack.
   static constexpr u32 MaxRuns = 64;
 
+  enum class Wanted : u8 { Written, Read };
+
+  template <typename F>
+  bool forEachRun(Wanted Pages, uptr Base, uptr Size, F Callback)
+      EXCLUDES(Mutex) {
+    PageRun Runs[MaxRuns];
+    for (uptr Next = Base; Next != Base + Size;) {
+      u32 Count;
+      if (!readRuns(Pages, &Next, Base + Size, Runs, &Count))
+        return false;
+      for (u32 I = 0; I != Count; I++)
+        if (!Callback(Runs[I]))
+          return true;
+    }
+    return true;
+  }
+
   // Fills Runs with the runs from *Next on and moves *Next behind what was
   // looked at, at most to End.
-  bool readRuns(uptr *Next, uptr End, PageRun *Runs, u32 *Count)
+  bool readRuns(Wanted Pages, uptr *Next, uptr End, PageRun *Runs, u32 *Count)
       EXCLUDES(Mutex);
+  // The two ways to ask.
+  static bool scanRuns(int Fd, Wanted Pages, uptr *Next, uptr End,
+                       PageRun *Runs, u32 *Count);
+  static bool entryRuns(int Fd, Wanted Pages, uptr *Next, uptr End,
+                        PageRun *Runs, u32 *Count);
   bool getFile(KeptFile *Result) EXCLUDES(Mutex);
+  bool isFileOfThisProcess() EXCLUDES(Mutex);
   void reportLost(const KeptFile &Lost) EXCLUDES(Mutex);
 
   scudo::HybridMutex Mutex;

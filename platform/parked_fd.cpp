@@ -5,6 +5,7 @@
 #include "platform/scoped_errno.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,16 +22,30 @@ bool identify(int Fd, FileIdentity *Identity) {
   return true;
 }
 
-// Whether Fd can be what openParked() has opened: hardly anything else is both
-// read-only and non-blocking, but for the kernel's own objects (inotify), which
-// have no type. To look again at the path does not do: that of a thread is gone
-// with it.
-bool isOpenedAsHere(int Fd) {
+// Whether Fd can be what was opened here with these flags: hardly anything else
+// is both read-only (or is appended to) and non-blocking, but for the kernel's
+// own objects (inotify), which have no type. To look again at the path does not
+// do: that of a thread is gone with it.
+bool isOpenedAsHere(int Fd, int Expected) {
+  constexpr int Compared = O_ACCMODE | O_APPEND | O_NONBLOCK;
   const int Flags = fcntl(Fd, F_GETFL);
   struct stat Status;
-  return Flags != -1 && (Flags & O_ACCMODE) == O_RDONLY &&
-         (Flags & O_NONBLOCK) && fstat(Fd, &Status) == 0 &&
-         (Status.st_mode & S_IFMT) != 0;
+  return Flags != -1 && (Flags & Compared) == (Expected & Compared) &&
+         fstat(Fd, &Status) == 0 && (Status.st_mode & S_IFMT) != 0;
+}
+
+int openParkedWith(const char *Path, int Flags, KeptFile *File) {
+  ScopedErrno KeepErrno;
+  constexpr mode_t Mode = 0666; // Less the umask.
+  const int Fd = open(Path, Flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, Mode);
+  if (Fd == -1)
+    return errno;
+  return parkIfOurs(
+      Fd,
+      [Flags](int Opened) {
+        return isOpenedAsHere(Opened, Flags | O_NONBLOCK);
+      },
+      File);
 }
 
 } // namespace
@@ -57,10 +72,13 @@ int duplicateParked(int Fd, int *ParkedFd, FileIdentity *Identity) {
   if (NewFd == -1)
     return errno;
   *ParkedFd = NewFd;
-  // Fd may have become another file between the two calls.
   if (isSameFile(NewFd, *Identity))
     return 0;
-  close(NewFd);
+  // Either Fd became another file between the two calls, of which this is a
+  // copy that nobody knows about; or the copy's number did, and is not ours.
+  FileIdentity Instead;
+  if (identify(Fd, &Instead) && !(Instead == *Identity))
+    closeIfSame(NewFd, Instead);
   return EBADF;
 }
 
@@ -76,12 +94,33 @@ void closeIfSame(int Fd, const FileIdentity &Identity) {
     close(Fd);
 }
 
-int openParked(const char *Path, KeptFile *File) {
+FdLink readLink(int Fd, const char *WantedText) {
   ScopedErrno KeepErrno;
-  const int Fd = open(Path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (Fd == -1)
-    return errno;
-  return parkIfOurs(Fd, isOpenedAsHere, File);
+  char Path[] = "/proc/self/fd/----------";
+  char *Digits = Path + sizeof("/proc/self/fd/") - 1;
+  u32 Length = 1;
+  for (int Rest = Fd; Rest >= 10; Rest /= 10)
+    Length++;
+  Digits[Length] = '\0';
+  for (int Rest = Fd; Length != 0; Rest /= 10)
+    Digits[--Length] = static_cast<char>('0' + Rest % 10);
+  char Text[64];
+  const ssize_t Got = readlink(Path, Text, sizeof(Text));
+  if (Got == -1)
+    return FdLink::Unreadable;
+  const uptr TextLength = static_cast<uptr>(Got);
+  return TextLength == strlen(WantedText) &&
+                 memcmp(Text, WantedText, TextLength) == 0
+             ? FdLink::Wanted
+             : FdLink::Other;
+}
+
+int openParked(const char *Path, KeptFile *File) {
+  return openParkedWith(Path, O_RDONLY, File);
+}
+
+int openParkedToAppend(const char *Path, KeptFile *File) {
+  return openParkedWith(Path, O_WRONLY | O_APPEND | O_CREAT, File);
 }
 
 void giveUp(KeptFile *File) {

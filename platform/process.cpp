@@ -86,12 +86,16 @@ void writeAll(int Fd, const char *Text, uptr Length) {
   }
 }
 
-void KeptStderr::keep() {
+void KeptStream::keepStderr() {
   if (duplicateParked(STDERR_FILENO, &Stream.Fd, &Stream.Identity) != 0)
     Stream.Fd = -1;
 }
 
-void KeptStderr::write(const char *Text, uptr Length) {
+int KeptStream::keepFile(const char *Path) {
+  return openParkedToAppend(Path, &Stream);
+}
+
+void KeptStream::write(const char *Text, uptr Length) {
   if (isSameFile(Stream.Fd, Stream.Identity))
     writeAll(Stream.Fd, Text, Length);
   else if (Stream.Fd == -1 || isSameFile(STDERR_FILENO, Stream.Identity))

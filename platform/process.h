@@ -35,14 +35,17 @@ bool hasSeccompFilter();
 // Writes all of Text to Fd; gives up on an error.
 void writeAll(int Fd, const char *Text, uptr Length);
 
-// The standard error stream as it was when keepStderr() was called: programs
-// close theirs before exit handlers run (coreutils do).
-class KeptStderr {
+// Where to write at the end of the program.
+class KeptStream {
 public:
-  void keep();
-  // Writes to the kept stream. When none was kept, to descriptor 2; when it was
-  // lost to the program, only if descriptor 2 still is that stream, since it
-  // may be a file of the program's by now.
+  // The standard error stream as it is now: programs close theirs before exit
+  // handlers run (coreutils do).
+  void keepStderr();
+  // The end of a file, which is made if it is not there. Returns 0 or an errno.
+  int keepFile(const char *Path);
+  // Writes to what was kept; where nothing was, to descriptor 2. When it was
+  // lost to the program: to descriptor 2 if that still is the stream that was
+  // kept, since it may be a file of the program's by now.
   void write(const char *Text, uptr Length);
 
 private:

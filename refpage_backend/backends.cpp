@@ -40,6 +40,11 @@ void Backends::init(BackendRequest NewRequest, uptr MaxWindowSize) {
   Sources.init(Request, MaxWindowSize);
 }
 
+// What is expected of a size is no reason against what the user asks for.
+uptr Backends::getFront(uptr ExpectedFront) const {
+  return FillsAhead && Request == BackendRequest::Auto ? ExpectedFront : 0;
+}
+
 void Backends::noteReason(Reason Why, int Error) {
   add(Reasons[index(Why)], 1);
   if (Error)
@@ -58,8 +63,7 @@ void Backends::noteFill(uptr Filled, uptr NeverFilled) {
 
 int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
                      uptr ExpectedFront, Backing *B) {
-  // What is expected of a size is no reason against what the user asks for.
-  const uptr Front = Request == BackendRequest::Auto ? ExpectedFront : 0;
+  const uptr Front = getFront(ExpectedFront);
   const Choice First = select(Size, Holds, Front);
   ScopedUncheckedAccess Unchecked;
   Reason Why = First.Why;

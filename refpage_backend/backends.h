@@ -24,6 +24,8 @@ public:
 
   // Called once, before any other function. MaxWindowSize: bytes, whole pages.
   void init(BackendRequest NewRequest, uptr MaxWindowSize);
+  // From then on ExpectedFront, below, is taken for 0. Called after init().
+  void fillNothingAhead() { FillsAhead = false; }
 
   // Makes a reserved range readable and writable, its clean pages holding
   // Holds, and fills *B. The first ExpectedFront bytes (0 if unknown) are
@@ -147,7 +149,10 @@ private:
   void noteReason(Reason Why, int Error);
   void noteFill(uptr Filled, uptr NeverFilled);
 
+  uptr getFront(uptr ExpectedFront) const;
+
   BackendRequest Request = BackendRequest::Auto;
+  bool FillsAhead = true;
   Registry Sources;
   Pagemap WrittenPages;
 

@@ -126,25 +126,38 @@ int Backends::extend(uptr Base, uptr Size, uptr Added, const Contents &Wanted,
     return commitReserved(Base + Size, Added);
   if (B->hasWindow() && !(B->Holds == Wanted))
     return ENOTSUP;
-  const uptr Front = Request == BackendRequest::Auto ? ExpectedFront : 0;
+  const uptr Front = getFront(ExpectedFront);
   const Choice First = select(Size + Added, Wanted, Front);
-  const uptr Filled = First.How == Method::Fill
-                          ? Added
-                          : scudo::Min(Front > Size ? Front - Size : 0, Added);
+  uptr Filled = First.How == Method::Fill
+                    ? Added
+                    : scudo::Min(Front > Size ? Front - Size : 0, Added);
+  const u32 Mappings = static_cast<u32>(B->countExtraMappings(Size)) + 1;
   Backing New = *B;
   New.Holds = Wanted;
   if (!B->hasWindow() || Filled)
-    New.setFilled(Size + Filled,
-                  static_cast<u32>(B->countExtraMappings(Size)) + 2);
+    New.setFilled(Size + Filled, Mappings + 1);
   int Error =
       Filled ? commitReserved(Base + Size, Filled, Wanted.getTags()) : 0;
-  if (!Error && Filled != Added)
-    Error = extendView(Base + Size + Filled, Added - Filled, Filled == 0, Size,
-                       &New);
-  if (!Error && Filled == Added && !New.hasWindow())
-    New.Kind = getFillingBackend(Wanted);
+  if (!Error && Filled != Added) {
+    const uptr Views = Base + Size + Filled;
+    const uptr ViewsSize = Added - Filled;
+    Error = extendView(Views, ViewsSize, Filled == 0, Size, &New);
+    // A block that views no window yet can do without.
+    if (Error && !B->hasWindow()) {
+      noteReason(Reason::MapFailed, Error);
+      Error = mapAnonymousOver(Views, ViewsSize, Wanted.getTags());
+      if (Error)
+        reserveHole(Views, ViewsSize);
+      New = *B;
+      New.Holds = Wanted;
+      New.setFilled(Size + Added, Mappings + (Filled ? 2 : 1));
+      Filled = Added;
+    }
+  }
   if (Error)
     return Error;
+  if (Filled == Added && !New.hasWindow())
+    New.Kind = getFillingBackend(Wanted);
   noteMappings(New.countExtraMappings(Size + Added),
                B->countExtraMappings(Size));
   if (New.hasWindow()) {

@@ -20,6 +20,15 @@ enum class BackendRequest : u8 {
   Memset,
 };
 
+// The same, or what comes nearest to it and makes pages that show in pagemap when
+// they were read: not so the device's other kinds.
+constexpr BackendRequest getRequestThatShowsReads(BackendRequest Asked) {
+  return Asked == BackendRequest::DeviceUnaccounted ||
+                 Asked == BackendRequest::DeviceFresh
+             ? BackendRequest::Device
+             : Asked;
+}
+
 // REFPAGE_REASON(Name, Text): Text completes "memset, because ...".
 #define REFPAGE_REASONS(REFPAGE_REASON)                                        \
   REFPAGE_REASON(SparseUse, "its pages may never be written")                  \

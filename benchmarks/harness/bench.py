@@ -4,9 +4,11 @@
 import dataclasses
 from typing import Callable, Optional
 
-from . import peers, report
+from . import peers, pictures, report
 from .metrics import CPU, MAX_RSS, MINOR_FAULTS, REAL
+from .pictures import peers as picture_of_peers
 from .report import Layout
+from .runner import Runner
 
 WHOLE_PROGRAM = Layout(
     metrics=(REAL, CPU, MINOR_FAULTS, MAX_RSS),
@@ -39,6 +41,8 @@ class Bench:
     programs: tuple = ()  # of benchmarks/, besides measure
     layout: Layout = WHOLE_PROGRAM
     table: Callable = report.table
+    runner: Callable = Runner  # (the program measure, a scratch folder)
+    pictures: tuple = ()
     under_peers: bool = True  # whether "peers" has it
     # Where programs do not run on this machine: takes the context, the cases
     # and the progress; gives variants, samples, and a line about the machine.
@@ -54,4 +58,14 @@ def with_peers(bench):
         runs=min(bench.runs, _MOST_RUNS_OF_PEERS),
         variants=(*bench.variants, *more),
         layout=dataclasses.replace(bench.layout, spread_of=(), ratios=()),
+        pictures=_pictures_of_peers(bench),
     )
+
+
+def _pictures_of_peers(bench):
+    if not {CPU, MAX_RSS} <= set(bench.layout.metrics):
+        return ()
+    picture = pictures.Picture(
+        f"peers-{bench.name}", (10, 5.6), picture_of_peers.draw
+    )
+    return (picture,)

@@ -14,8 +14,9 @@ from . import benches, build, context, peers, variants
 from .bench import with_peers
 from .build import BuildError
 from .inputs import InputError
+from .pictures import canvas
+from .pictures import rows as picture_rows
 from .progress import Progress
-from .runner import Runner
 from .schedule import run_rounds
 
 
@@ -95,13 +96,36 @@ def _arguments(words):
         " 6.1), debian-6.1 or debian-6.12 without, or a folder with a bzImage"
         " and, in build, what modules are built against",
     )
+    add(
+        "--plot",
+        type=pathlib.Path,
+        nargs="?",
+        const=context.PICTURES,
+        metavar="DIR",
+        help="also draw pictures, as SVG and PNG, and keep the rows beside them:"
+        f" in DIR, or {context.PICTURES.relative_to(context.ROOT)}. Of"
+        f" {', '.join(name for name, it in benches.ALL.items() if it.pictures)},"
+        " and peers",
+    )
+    add(
+        "--from",
+        dest="rows",
+        type=_file,
+        metavar="CSV",
+        help="of --plot: do not measure, draw what was measured before",
+    )
     arguments = parser.parse_intermixed_args(words)
     unknown = [n for n in arguments.benches if n not in benches.UNDER_PEERS]
     if arguments.benches and arguments.name != "peers":
         parser.error("only peers takes names of benches")
+    if arguments.rows and not arguments.plot:
+        parser.error("--from is for --plot")
     if unknown:
         known = ", ".join(benches.UNDER_PEERS)
         parser.error(f"peers: no {', '.join(unknown)}; there are {known}")
+    for bench in _chosen_benches(arguments) if arguments.plot else []:
+        if not bench.pictures:
+            parser.error(f"{bench.name} has no picture")
     return arguments
 
 
@@ -188,8 +212,10 @@ def _machine():
     """What a reader of the numbers has to know of the machine."""
     huge = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
     pages = huge.read_text().strip() if huge.exists() else "none"
+    # Without what whoever built it has appended.
+    release = platform.release().partition("-")[0]
     return (
-        f"Linux {platform.release()} {platform.machine()},"
+        f"Linux {release} {platform.machine()},"
         f" {os.cpu_count()} CPUs, transparent huge pages: {pages}"
     )
 
@@ -200,7 +226,8 @@ def _keep(name, samples, table, machine, missing):
     context.RESULTS.mkdir(exist_ok=True)
     path = context.RESULTS / f"{name}-{now:%Y%m%dT%H%M%SZ}.csv"
     samples.write_csv(path)
-    caption = f"{samples.rounds()} rounds. {machine}."
+    rounds = samples.rounds()
+    caption = f"{rounds} round{'s' * (rounds != 1)}. {machine}."
     for left_out, reason in missing.items():
         caption += f" Left out: {left_out} ({reason})."
     path.with_suffix(".md").write_text(f"{table}\n\n{caption}\n")
@@ -214,7 +241,7 @@ def _measure_here(arguments, bench, place, cases, progress):
     for name, reason in missing.items():
         progress.note(f"{name} is left out: {reason}")
     samples = run_rounds(
-        Runner(place.binary("measure"), place.scratch),
+        bench.runner(place.binary("measure"), place.scratch),
         cases,
         chosen,
         arguments.runs or bench.runs,
@@ -223,6 +250,20 @@ def _measure_here(arguments, bench, place, cases, progress):
         arguments.stats,
     )
     return chosen, samples, missing
+
+
+def _draw(arguments, bench, rows, progress):
+    # What makes the picture again, on a machine of one's own.
+    command = f"tools/bench {bench.name.replace('-', ' ', 1)} --plot"
+    for picture in bench.pictures:
+        for path in canvas.write(picture, rows, command, arguments.plot):
+            progress.note(f"picture in {path}")
+
+
+def _draw_again(arguments, bench):
+    progress = Progress(bench.name)
+    _draw(arguments, bench, picture_rows.read(arguments.rows), progress)
+    return True
 
 
 def _run(arguments, bench):
@@ -257,6 +298,10 @@ def _run(arguments, bench):
     print(table, flush=True)
     progress.note(caption)
     progress.note(f"rows in {path.relative_to(context.ROOT)}")
+    if arguments.plot:
+        rows = picture_rows.Rows(samples, caption)
+        picture_rows.write(arguments.plot / f"{bench.name}.csv", rows)
+        _draw(arguments, bench, rows, progress)
     return not samples.failures
 
 
@@ -273,11 +318,14 @@ def main(words):
     arguments = _arguments(words)
     chosen = _chosen_benches(arguments)
     good = True
+    step = _draw_again if arguments.rows else _run
     try:
+        if arguments.plot:
+            arguments.plot.mkdir(parents=True, exist_ok=True)
         for bench in chosen:
             if len(chosen) > 1:
                 print(f"## {bench.name}\n", flush=True)
-            good = _run(arguments, bench) and good
+            good = step(arguments, bench) and good
             if len(chosen) > 1:
                 print(flush=True)
     except (OSError, ValueError, BuildError, InputError) as error:

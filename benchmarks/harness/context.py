@@ -8,6 +8,7 @@ import pathlib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 RESULTS = ROOT / "bench-results"
+PICTURES = ROOT / "docs/pictures"
 LIBRARY = ROOT / "bazel-bin/allocator/libscudo_refpage.so"
 
 PYTHON = "/usr/bin/python3"

@@ -25,7 +25,7 @@ class RunError(Exception):
     """The program failed, or was not measured as it was meant to be."""
 
 
-def _environment():
+def environment():
     """The same few variables for everyone who runs the bench."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -71,7 +71,7 @@ class Runner:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env=environment(),
             text=True,
         )
         trouble = []

@@ -1,524 +1,380 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Invariant 4: each system call of the way of a large block fails, once at the
-// n-th call or from the n-th call on; a block comes out that is as it should
-// be, or NULL with ENOMEM, and nothing is leaked.
+// Invariant 4: on each way through the allocator each system call that is made
+// there fails, once at the n-th call or from the n-th call on; and several fail
+// at random. A block comes out that is as it should be, or NULL with ENOMEM,
+// and nothing is leaked: mappings, descriptors and memory are as after the same
+// way without a failure.
 //
-// The linker sends the calls of the allocator here (--wrap); those that glibc
-// makes inside itself go their usual way.
+// Which calls a way makes is found out by going it. FAULT_POSITIONS says how
+// many of the n of a call are tried (1 or 2, the first and the last one; from 3
+// on each both once and from there on), FAULT_ROUNDS how many random rounds
+// there are of each way (2), FAULT_SEED which ones.
 
+#include "tests/allocator/fault_injector.h"
+#include "tests/allocator/fault_paths.h"
 #include "tests/allocator/heap.h"
+#include "tests/support/call_names.h"
 #include "tests/support/child.h"
 #include "tests/support/emulator.h"
 
 #include <algorithm>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
+#include <map>
+#include <set>
+#include <stdio.h>
 #include <string>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
 
 using namespace refpage_test;
 
 namespace {
 
-#define CALLS(CALL)                                                            \
-  CALL(fcntl)                                                                  \
-  CALL(fstat)                                                                  \
-  CALL(ftruncate)                                                              \
-  CALL(getrlimit)                                                              \
-  CALL(ioctl)                                                                  \
-  CALL(madvise)                                                                \
-  CALL(memfd_create)                                                           \
-  CALL(mmap)                                                                   \
-  CALL(mprotect)                                                               \
-  CALL(mremap)                                                                 \
-  CALL(munmap)                                                                 \
-  CALL(open)                                                                   \
-  CALL(pread)                                                                  \
-  CALL(pwritev)                                                                \
-  CALL(readlink)                                                               \
-  CALL(stat)                                                                   \
-  CALL(syscall)
+constexpr unsigned MaxSeconds = 120;
 
-enum class Call {
-#define CALL(Name) Name,
-  CALLS(CALL)
-#undef CALL
+unsigned getNumber(const char *Name, unsigned Default) {
+  const char *Text = getenv(Name);
+  return Text ? static_cast<unsigned>(strtoul(Text, nullptr, 10)) : Default;
+}
+
+// What the process has.
+struct Possessions {
+  size_t Maps;
+  size_t Descriptors;
+  size_t VirtualBytes;
+  size_t ResidentBytes;
 };
 
-struct Injection {
-  bool Armed = false;
-  Call Which = Call::mmap;
-  int Errno = 0;
-  int Nth = 0;       // Counted from 1.
-  bool Once = false; // Else all from the n-th on.
-  int Seen = 0;
-  int Failed = 0;
-};
-Injection Current;
-int FailOnlyCommand = 0; // Of fcntl; 0: any.
-constexpr int ProtMte = 0x20;
-bool FailOnlyTags = false; // Of mmap and mprotect: what is asked for with tags.
-
-bool isMeant(int Protection) { return !FailOnlyTags || (Protection & ProtMte); }
-// Calls of munmap() for what is not mapped: it may be somebody else's soon.
-int StrayUnmaps = 0;
-
-bool shallFail(Call Which) {
-  if (!Current.Armed || Which != Current.Which)
-    return false;
-  Current.Seen++;
-  if (Current.Once ? Current.Seen != Current.Nth : Current.Seen < Current.Nth)
-    return false;
-  Current.Failed++;
-  errno = Current.Errno;
-  return true;
+Possessions look() {
+  return {countMaps(), listDescriptors().size(), getVirtualBytes(),
+          getResidentBytes()};
 }
 
-} // namespace
-
-extern "C" {
-
-int __real_fcntl(int Fd, int Command, ...);
-int __wrap_fcntl(int Fd, int Command, ...) {
-  va_list Arguments;
-  va_start(Arguments, Command);
-  void *Argument = va_arg(Arguments, void *);
-  va_end(Arguments);
-  const bool Meant = FailOnlyCommand == 0 || FailOnlyCommand == Command;
-  return Meant && shallFail(Call::fcntl) ? -1
-                                         : __real_fcntl(Fd, Command, Argument);
-}
-
-int __real_fstat(int Fd, struct stat *Status);
-int __wrap_fstat(int Fd, struct stat *Status) {
-  return shallFail(Call::fstat) ? -1 : __real_fstat(Fd, Status);
-}
-
-int __real_ftruncate(int Fd, off_t Size);
-int __wrap_ftruncate(int Fd, off_t Size) {
-  return shallFail(Call::ftruncate) ? -1 : __real_ftruncate(Fd, Size);
-}
-
-int __real_getrlimit(int Which, struct rlimit *Limit);
-int __wrap_getrlimit(int Which, struct rlimit *Limit) {
-  return shallFail(Call::getrlimit) ? -1 : __real_getrlimit(Which, Limit);
-}
-
-int __real_madvise(void *Address, size_t Size, int Advice);
-int __wrap_madvise(void *Address, size_t Size, int Advice) {
-  // Upstream repeats MADV_DONTNEED for as long as that is the answer.
-  const bool Meant = Current.Errno != EAGAIN || Advice != MADV_DONTNEED;
-  return Meant && shallFail(Call::madvise)
-             ? -1
-             : __real_madvise(Address, Size, Advice);
-}
-
-int __real_memfd_create(const char *Name, unsigned Flags);
-int __wrap_memfd_create(const char *Name, unsigned Flags) {
-  return shallFail(Call::memfd_create) ? -1 : __real_memfd_create(Name, Flags);
-}
-
-void *__real_mmap(void *Address, size_t Size, int Protection, int Flags, int Fd,
-                  off_t Offset);
-void *__wrap_mmap(void *Address, size_t Size, int Protection, int Flags, int Fd,
-                  off_t Offset) {
-  return isMeant(Protection) && shallFail(Call::mmap)
-             ? MAP_FAILED
-             : __real_mmap(Address, Size, Protection, Flags, Fd, Offset);
-}
-
-int __real_mprotect(void *Address, size_t Size, int Protection);
-int __wrap_mprotect(void *Address, size_t Size, int Protection) {
-  return isMeant(Protection) && shallFail(Call::mprotect)
-             ? -1
-             : __real_mprotect(Address, Size, Protection);
-}
-
-int __real_munmap(void *Address, size_t Size);
-
-// As the kernel does it: the target is unmapped first.
-void *__real_mremap(void *Old, size_t OldSize, size_t NewSize, int Flags, ...);
-void *__wrap_mremap(void *Old, size_t OldSize, size_t NewSize, int Flags, ...) {
-  // The question whether the range is one mapping.
-  if (!(Flags & MREMAP_FIXED))
-    return __real_mremap(Old, OldSize, NewSize, Flags);
-  va_list Arguments;
-  va_start(Arguments, Flags);
-  void *New = va_arg(Arguments, void *);
-  va_end(Arguments);
-  if (!shallFail(Call::mremap))
-    return __real_mremap(Old, OldSize, NewSize, Flags, New);
-  __real_munmap(New, NewSize);
-  errno = Current.Errno;
-  return MAP_FAILED;
-}
-
-int __wrap_munmap(void *Address, size_t Size) {
-  static unsigned char Resident[(256 * MiB) / Page];
-  if (Size <= 256 * MiB && mincore(Address, Size, Resident) != 0)
-    StrayUnmaps++;
-  return shallFail(Call::munmap) ? -1 : __real_munmap(Address, Size);
-}
-
-int __real_ioctl(int Fd, unsigned long Command, ...);
-int __wrap_ioctl(int Fd, unsigned long Command, ...) {
-  va_list Arguments;
-  va_start(Arguments, Command);
-  void *Argument = va_arg(Arguments, void *);
-  va_end(Arguments);
-  return shallFail(Call::ioctl) ? -1 : __real_ioctl(Fd, Command, Argument);
-}
-
-int __real_open(const char *Path, int Flags, ...);
-int __wrap_open(const char *Path, int Flags, ...) {
-  return shallFail(Call::open) ? -1 : __real_open(Path, Flags, 0600);
-}
-
-ssize_t __real_pread(int Fd, void *Buffer, size_t Size, off_t Offset);
-ssize_t __wrap_pread(int Fd, void *Buffer, size_t Size, off_t Offset) {
-  return shallFail(Call::pread) ? -1 : __real_pread(Fd, Buffer, Size, Offset);
-}
-
-ssize_t __real_pwritev(int Fd, const struct iovec *Vector, int Count,
-                       off_t Offset);
-ssize_t __wrap_pwritev(int Fd, const struct iovec *Vector, int Count,
-                       off_t Offset) {
-  return shallFail(Call::pwritev) ? -1
-                                  : __real_pwritev(Fd, Vector, Count, Offset);
-}
-
-ssize_t __real_readlink(const char *Path, char *Buffer, size_t Size);
-ssize_t __wrap_readlink(const char *Path, char *Buffer, size_t Size) {
-  return shallFail(Call::readlink) ? -1 : __real_readlink(Path, Buffer, Size);
-}
-
-int __real_stat(const char *Path, struct stat *Status);
-int __wrap_stat(const char *Path, struct stat *Status) {
-  return shallFail(Call::stat) ? -1 : __real_stat(Path, Status);
-}
-
-// Of refpage_create() alone: upstream's futexes come here, too.
-long __real_syscall(long Number, ...);
-long __wrap_syscall(long Number, ...) {
-  va_list Arguments;
-  va_start(Arguments, Number);
-  long A[6];
-  for (long &Argument : A)
-    Argument = va_arg(Arguments, long);
-  va_end(Arguments);
-  constexpr long LastOfMainline = 479;
-  return Number > LastOfMainline && shallFail(Call::syscall)
-             ? -1
-             : __real_syscall(Number, A[0], A[1], A[2], A[3], A[4], A[5]);
-}
-
-} // extern "C"
-
-namespace {
-
-struct Case {
-  Call Which;
-  const char *Name;
-  int Errno;
+// What a child tells its parent.
+struct Report {
+  Possessions Left;
+  int Calls[NumCallKinds];
+  int Failures[NumCallKinds];
 };
 
-const Case Cases[] = {
-    {Call::memfd_create, "memfd_create", ENOSYS},
-    {Call::memfd_create, "memfd_create", EPERM},
-    {Call::memfd_create, "memfd_create", EMFILE},
-    {Call::memfd_create, "memfd_create", EINVAL},
-    {Call::ftruncate, "ftruncate", ENOMEM},
-    {Call::ftruncate, "ftruncate", EPERM},
-    {Call::pwritev, "pwritev", ENOSPC},
-    {Call::fcntl, "fcntl", EMFILE},
-    {Call::fcntl, "fcntl", EINVAL},
-    {Call::fcntl, "fcntl", EBUSY},
-    {Call::fstat, "fstat", EBADF},
-    {Call::fstat, "fstat", EOVERFLOW},
-    {Call::getrlimit, "getrlimit", EPERM},
-    {Call::mmap, "mmap", ENOMEM},
-    {Call::mmap, "mmap", EAGAIN},
-    {Call::mmap, "mmap", EBADF},
-    {Call::mprotect, "mprotect", ENOMEM},
-    {Call::madvise, "madvise", EINVAL},
-    {Call::madvise, "madvise", ENOMEM},
-    {Call::madvise, "madvise", EAGAIN},
-    {Call::open, "open", EMFILE},
-    {Call::open, "open", ENOENT},
-    {Call::pread, "pread", EIO},
-    {Call::ioctl, "ioctl", ENOTTY},
-    {Call::ioctl, "ioctl", ENOMEM},
-    {Call::mremap, "mremap", ENOMEM},
-    {Call::mremap, "mremap", EAGAIN},
-    {Call::mremap, "mremap", EFAULT},
-    {Call::munmap, "munmap", ENOMEM},
-    {Call::ioctl, "ioctl", EDQUOT},
-    {Call::readlink, "readlink", ENOENT},
-    {Call::stat, "stat", EACCES},
-    {Call::syscall, "syscall", ENOSYS},
-    {Call::syscall, "syscall", EDQUOT},
-};
-
-// Those that keeping, cutting, protecting and moving blocks can meet.
-const Case LongCases[] = {
-    {Call::mmap, "mmap", ENOMEM},
-    {Call::mprotect, "mprotect", ENOMEM},
-    {Call::mremap, "mremap", ENOMEM},
-    {Call::mremap, "mremap", EFAULT},
-    {Call::munmap, "munmap", ENOMEM},
-    {Call::madvise, "madvise", ENOMEM},
-    {Call::open, "open", EMFILE},
-    {Call::ioctl, "ioctl", ENOTTY},
-    {Call::memfd_create, "memfd_create", EMFILE},
-};
-
-void PrintTo(const Case &C, std::ostream *Stream) {
-  *Stream << C.Name << " " << strerror(C.Errno);
+Report *shareReport() {
+  static void *Shared = mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return static_cast<Report *>(Shared);
 }
 
-// All that a large block's life can hold; nothing in here but the heap may
-// make a system call.
-struct Life {
-  size_t Size;
-  void *Fresh = nullptr;
-  void *Zeroed = nullptr;
-  bool FreshRead = true;
-  bool ZeroedRead = true;
-  int FreshErrno = 0;
-  int ZeroedErrno = 0;
-
-  bool isPattern(const void *Ptr, size_t Bytes) const {
-    return !isFilled() ||
-           findNotPattern(Ptr, 0, Bytes, refpage::getOptions().pattern.Value) ==
-               -1;
+// Goes a way with a fault and once more without, in a process whose heap is new
+// to it, which then looks at what there is.
+void goWith(const FaultPath &Path, const Fault &Wanted, Report *Out) {
+  look(); // This takes small blocks too.
+  Path.Prepare();
+  PathChecks Checks;
+  startFaults(Wanted);
+  Path.Live(&Checks);
+  stopFaults();
+  for (int I = 0; I != NumCallKinds; I++) {
+    Out->Calls[I] = getCalls(static_cast<CallKind>(I));
+    Out->Failures[I] = getFailures(static_cast<CallKind>(I));
   }
-  void live() {
-    for (int Round = 0; Round != 2; Round++) {
-      errno = 0;
-      Fresh = malloc(Size);
-      FreshErrno = errno;
-      errno = 0;
-      Zeroed = calloc(1, Size);
-      ZeroedErrno = errno;
-      if (Fresh) {
-        FreshRead &= isPattern(Fresh, Size);
-        memset(Fresh, 1, Size);
-        if (void *Moved = realloc(Fresh, Size + 2 * Page))
-          Fresh = Moved;
-      }
-      if (Zeroed)
-        ZeroedRead &= findNotPattern(Zeroed, 0, Size, 0) == -1;
-      free(Fresh);
-      free(Zeroed);
-      malloc_trim(0);
-    }
+  // A hole that could not be reserved is somebody else's.
+  if (getFailures(CallKind::MmapHole) == 0) {
+    EXPECT_EQ(getStrayUnmaps(), 0);
   }
-};
-
-// What else can become of blocks: kept, protected or moved away, cut, grown,
-// shrunk. Of each block the first bytes of each third page are written.
-struct LongLife {
-  bool IsRight = true;
-  bool WrongErrno = false;
-
-  static constexpr size_t Step = 3 * Page;
-  static constexpr size_t Largest = 5 * MiB;
-
-  void *get(size_t Size, bool Zeroed) {
-    errno = 0;
-    void *Ptr = Zeroed ? calloc(1, Size) : malloc(Size);
-    WrongErrno |= errno != (Ptr ? 0 : ENOMEM);
-    if (!Ptr)
-      return nullptr;
-    if (Zeroed || isFilled())
-      IsRight &= findNotPattern(
-                     Ptr, 0, Size,
-                     Zeroed ? 0 : refpage::getOptions().pattern.Value) == -1;
-    write(Ptr, 0, Size);
-    return Ptr;
+  if (Checks.Wrong) {
+    ADD_FAILURE() << Checks.Wrong;
   }
-  static void write(void *Ptr, size_t From, size_t To) {
-    for (size_t I = (From + Step - 1) / Step * Step; I + 8 <= To; I += Step)
-      memcpy(static_cast<char *>(Ptr) + I, &I, 8);
+  if (getFailures() == 0) {
+    EXPECT_EQ(Checks.Refused, 0);
   }
-  void *resize(void *Ptr, size_t From, size_t To) {
-    if (!Ptr)
-      return nullptr;
-    errno = 0;
-    void *New = realloc(Ptr, To);
-    WrongErrno |= errno != (New ? 0 : ENOMEM);
-    if (!New) {
-      expectWritten(Ptr, From); // It still is there.
-      free(Ptr);
-      return nullptr;
-    }
-    expectWritten(New, std::min(From, To));
-    if (To > From && isFilled())
-      IsRight &= findNotPattern(New, From, To,
-                                refpage::getOptions().pattern.Value) == -1;
-    write(New, From, To);
-    return New;
-  }
-  void expectWritten(const void *Ptr, size_t Size) {
-    for (size_t I = 0; I + 8 <= Size; I += Step)
-      IsRight &= memcmp(static_cast<const char *>(Ptr) + I, &I, 8) == 0;
-  }
-
-  void live() {
-    for (int Round = 0; Round != 2; Round++) {
-      free(get(Largest, false));
-      free(get(Largest, false)); // Moved away when it is freed.
-      void *A = get(2 * MiB, false);
-      void *B = get(MiB, false);
-      A = resize(A, 2 * MiB, 4 * MiB);
-      B = resize(B, MiB, MiB / 2);
-      free(A);
-      void *Zeroed = get(MiB, true);
-      Zeroed = resize(Zeroed, MiB, 2 * MiB);
-      free(B);
-      free(Zeroed);
-      free(get(700 * KiB, true));
-    }
-    malloc_trim(0);
-  }
-};
-
-class FaultInjectionTest
-    : public testing::TestWithParam<std::tuple<Case, size_t, bool>> {};
-
-// Makes the Nth call of a kind fail, for every n up to MaxNth (every third
-// where an emulator takes its time), in the life that Live() lives; nothing may
-// be left of it.
-template <typename F>
-void injectAndCheck(const Case &C, bool Once, int MaxNth, F Live) {
-  // What is made once is made, and the small blocks' memory is there.
-  Live("without a failure");
-  // To count takes small blocks too.
-  countMaps();
-  listDescriptors();
   malloc_trim(0);
-  const size_t FdsBefore = listDescriptors().size();
-  const size_t MapsBefore = countMaps();
-  const size_t BytesBefore = getVirtualBytes();
-  const size_t ResidentBefore = getResidentBytes();
-
-  size_t Failures = 0;
-  const int Step = getEmulator() ? 3 : 1;
-  for (int Nth = 1; Nth <= MaxNth; Nth += Step) {
-    Current = Injection();
-    Current.Which = C.Which;
-    Current.Errno = C.Errno;
-    Current.Nth = Nth;
-    Current.Once = Once;
-    Current.Armed = true;
-    Live("at call " + std::to_string(Nth));
-    Current.Armed = false;
-    if (Current.Failed == 0)
-      break; // Fewer calls than that are made.
-    Failures += static_cast<size_t>(Current.Failed);
+  PathChecks After;
+  Path.Live(&After);
+  if (After.Wrong) {
+    ADD_FAILURE() << "afterwards: " << After.Wrong;
   }
-
-  Live("afterwards");
-  // Where fstat() does not tell whose a descriptor is, it is left open: it may
-  // be the program's.
-  const size_t Unknown = C.Which == Call::fstat ? Failures : 0;
-  // One window; with tags one for each, of the pattern and of zeros.
-  const size_t Windows =
-      refpage::areBlocksTagged()
-          ? 2 * (refpage::NumTags -
-                 static_cast<size_t>(__builtin_popcount(refpage::ReservedTags)))
-          : 1;
-  EXPECT_LE(listWindowDescriptors().size(), Windows + Unknown);
-  EXPECT_LE(listDescriptors().size(), FdsBefore + Windows + Unknown);
-  EXPECT_LE(getResidentBytes(), ResidentBefore + 4 * MiB);
-  EXPECT_EQ(StrayUnmaps, 0);
-  if (C.Which == Call::munmap)
-    return; // What cannot be unmapped stays, without its memory.
-  EXPECT_LE(countMaps(), MapsBefore + 4);
-  EXPECT_LE(getVirtualBytes(), BytesBefore + 2 * MiB);
+  EXPECT_EQ(After.Refused, 0) << "afterwards";
+  malloc_trim(0);
+  Out->Left = look();
 }
 
-// Each in a child: the heap remembers failures, and shall be new to each.
-TEST_P(FaultInjectionTest, ABlockOrENOMEMAndNothingLost) {
-  constexpr unsigned MaxSeconds = 60;
-  constexpr int MaxNth = 40;
-  const size_t Size = std::get<1>(GetParam());
-  runInChild(MaxSeconds, [&] {
-    injectAndCheck(std::get<0>(GetParam()), std::get<2>(GetParam()), MaxNth,
-                   [&](const std::string &When) {
-                     Life L{Size};
-                     L.live();
-                     const bool WasArmed = Current.Armed;
-                     Current.Armed = false;
-                     EXPECT_TRUE(L.FreshRead) << When;
-                     EXPECT_TRUE(L.ZeroedRead) << When;
-                     EXPECT_EQ(L.FreshErrno, L.Fresh ? 0 : ENOMEM) << When;
-                     EXPECT_EQ(L.ZeroedErrno, L.Zeroed ? 0 : ENOMEM) << When;
-                     if (!WasArmed) {
-                       EXPECT_TRUE(L.Fresh && L.Zeroed) << When;
-                     }
-                   });
-  });
+// The same in a child.
+Report goInChild(const FaultPath &Path, const Fault &Wanted) {
+  Report *Shared = shareReport();
+  *Shared = Report();
+  runInChild(MaxSeconds, [&] { goWith(Path, Wanted, Shared); });
+  return *Shared;
 }
 
-class LongFaultInjectionTest
-    : public testing::TestWithParam<std::tuple<Case, bool>> {};
-
-TEST_P(LongFaultInjectionTest, BlocksAreRightAndNothingIsLost) {
-  constexpr unsigned MaxSeconds = 120;
-  constexpr int MaxNth = 40;
-  runInChild(MaxSeconds, [] {
-    injectAndCheck(std::get<0>(GetParam()), std::get<1>(GetParam()), MaxNth,
-                   [](const std::string &When) {
-                     LongLife L;
-                     L.live();
-                     Current.Armed = false;
-                     EXPECT_TRUE(L.IsRight) << When;
-                     EXPECT_FALSE(L.WrongErrno) << When;
-                   });
-  });
+size_t getFailuresOf(const Report &R, CallKind Kind) {
+  return static_cast<size_t>(R.Failures[static_cast<int>(Kind)]);
 }
+
+void expectNothingLost(const Report &R, const Report &Clean) {
+  // Where it cannot be told whose a descriptor is it is left open, and its
+  // copy: they may be the program's.
+  const size_t Unknown = 2 * getFailuresOf(R, CallKind::Fstat) +
+                         getFailuresOf(R, CallKind::FcntlGetFlags) +
+                         getFailuresOf(R, CallKind::FcntlGetSeals) +
+                         getFailuresOf(R, CallKind::Readlink);
+  // Of windows and of the pagemap, which the other way may not have come to.
+  constexpr size_t Own = 2;
+  EXPECT_LE(R.Left.Descriptors, Clean.Left.Descriptors + Own + Unknown);
+  // What cannot be unmapped stays, without its memory, unless that cannot be
+  // taken from it either.
+  const bool Stays = getFailuresOf(R, CallKind::Munmap) != 0;
+  if (!Stays || !getFailuresOf(R, CallKind::MadviseDontneed)) {
+    EXPECT_LE(R.Left.ResidentBytes, Clean.Left.ResidentBytes + 4 * MiB);
+  }
+  if (Stays)
+    return;
+  // Small blocks of other sizes have mappings of their own, which stay.
+  const size_t OfSmall = getFailuresOf(R, CallKind::MmapAnonymousOver) ? 40 : 0;
+  EXPECT_LE(R.Left.Maps, Clean.Left.Maps + 4 + OfSmall);
+  EXPECT_LE(R.Left.VirtualBytes, Clean.Left.VirtualBytes + 2 * MiB);
+}
+
+// Those that are tried again until they work: once is enough.
+bool isTransient(const CallKindInfo &Info, int Error) {
+  return Error == EINTR ||
+         (Error == EAGAIN && !strcmp(Info.Documented, "madvise"));
+}
+
+// More where all calls are made that a stock kernel has, and where the machine
+// is hardly emulated.
+unsigned getDefaultPositions() {
+#if defined(__x86_64__)
+  if (refpage::getOptions().variant == refpage::Variant::Refpage &&
+      refpage::getOptions().backend == refpage::BackendRequest::Auto)
+    return 2;
+#endif
+  return 1;
+}
+
+// Of 1 to Count; the first and the last one always.
+std::set<int> choosePositions(int Count, unsigned Most) {
+  std::set<int> Chosen = {1};
+  for (unsigned I = 1; I < Most; I++)
+    Chosen.insert(1 + (Count - 1) * static_cast<int>(I) /
+                          static_cast<int>(Most - 1));
+  return Chosen;
+}
+
+std::string describe(const FaultPath &Path, const Fault &F) {
+  return std::string(Path.Name) + ": " + getInfo(F.Kind).Name + " number " +
+         std::to_string(F.Nth) + (F.Once ? " " : " and all after it ") +
+         describeError(F.Error);
+}
+
+class FaultInjectionTest : public testing::TestWithParam<FaultPath> {
+protected:
+  // Whether the failure of a kind of call is upstream's to answer.
+  static bool isSpared(CallKind Kind) {
+    return Kind == CallKind::Munmap && GetParam().UnmapsUpstream;
+  }
+};
+
+TEST_P(FaultInjectionTest, EachCallOfEachKind) {
+  const FaultPath &Path = GetParam();
+  const Report Clean = goInChild(Path, Fault());
+  ASSERT_FALSE(HasFailure()) << "without a fault";
+  const unsigned MostPositions =
+      getNumber("FAULT_POSITIONS", getDefaultPositions());
+  const bool IsThorough = MostPositions > 2;
+  for (int K = 0; K != NumCallKinds; K++) {
+    const auto Kind = static_cast<CallKind>(K);
+    const CallKindInfo &Info = getInfo(Kind);
+    if (Clean.Calls[K] == 0 || isSpared(Kind))
+      continue;
+    size_t Turn = 0;
+    size_t NumErrors = 0;
+    while (NumErrors != std::size(Info.Errors) && Info.Errors[NumErrors])
+      NumErrors++;
+    const auto Try = [&](int Nth, int Error, bool Once) {
+      if (HasFailure() || (!Once && isTransient(Info, Error)))
+        return;
+      Fault F;
+      F.Kind = Kind;
+      F.Error = Error;
+      F.Nth = Nth;
+      F.Once = Once;
+      SCOPED_TRACE(describe(Path, F));
+      const Report R = goInChild(Path, F);
+      if (HasFailure())
+        return; // Children inherit it.
+      // How many there are differs a little from time to time.
+      EXPECT_TRUE(getFailuresOf(R, Kind) != 0 || Nth != 1)
+          << "it was not made again";
+      expectNothingLost(R, Clean);
+    };
+    // Each error at the first call; then they take turns.
+    for (size_t I = 0; I != NumErrors; I++) {
+      Try(1, Info.Errors[I], I % 2 == 0);
+      if (NumErrors == 1 || IsThorough)
+        Try(1, Info.Errors[I], I % 2 != 0);
+    }
+    for (int Nth : choosePositions(Clean.Calls[K], MostPositions)) {
+      if (Nth == 1)
+        continue;
+      Try(Nth, Info.Errors[Turn % NumErrors], Turn % 2 != 0);
+      if (IsThorough)
+        Try(Nth, Info.Errors[Turn % NumErrors], Turn % 2 == 0);
+      Turn++;
+    }
+    printf("%s, %s: %d calls\n", Path.Name, Info.Name, Clean.Calls[K]);
+  }
+}
+
+uint64_t bitOf(CallKind Kind) { return uint64_t(1) << static_cast<int>(Kind); }
+
+TEST_P(FaultInjectionTest, SeveralAtRandom) {
+  const FaultPath &Path = GetParam();
+  const Report Clean = goInChild(Path, Fault());
+  const unsigned Seed =
+      getNumber("FAULT_SEED", static_cast<unsigned>(time(nullptr)));
+  const unsigned Rounds = getNumber("FAULT_ROUNDS", getEmulator() ? 1 : 2);
+  for (unsigned Round = 0; Round != Rounds && !HasFailure(); Round++) {
+    Fault F;
+    F.OneIn = 1U << (1 + (Seed + Round) % 6);
+    F.Seed = Seed + Round;
+    F.Spared = isSpared(CallKind::Munmap) ? bitOf(CallKind::Munmap) : 0;
+    // A block that is half moved, and there is no memory for the other half: a
+    // fatal report, as docs/design.md says. So one or the other.
+    F.Spared |= F.Seed % 2 ? bitOf(CallKind::MremapMove)
+                           : bitOf(CallKind::MprotectCommit) |
+                                 bitOf(CallKind::MmapHole);
+    SCOPED_TRACE(std::string(Path.Name) + ": one call in " +
+                 std::to_string(F.OneIn) +
+                 ", FAULT_ROUNDS=1 FAULT_SEED=" + std::to_string(F.Seed));
+    expectNothingLost(goInChild(Path, F), Clean);
+  }
+}
+
+std::string nameOf(const testing::TestParamInfo<FaultPath> &Info) {
+  return Info.param.Name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, FaultInjectionTest,
+                         testing::ValuesIn(getFaultPaths()), nameOf);
+
+// --- which calls are covered -------------------------------------------------
+
+bool always() { return true; }
+bool hasNoTags() { return !refpage::areBlocksTagged(); }
+bool makesNoWindows() { return !usesWindows(); }
+bool makesNoMemoryFiles() {
+  return !usesWindows() ||
+         refpage::getOptions().backend == refpage::BackendRequest::Device ||
+         refpage::getOptions().backend == refpage::BackendRequest::Syscall;
+}
+bool isNotBySyscall() {
+  return refpage::getOptions().backend != refpage::BackendRequest::Syscall;
+}
+bool isNotByDevice() {
+  return refpage::getOptions().backend != refpage::BackendRequest::Device;
+}
+bool isNotByKernel() { return isNotBySyscall() && isNotByDevice(); }
+
+// Documented calls that need not be among those that fail here.
+struct Excuse {
+  const char *Call;
+  bool (*Holds)();
+  const char *Why;
+};
+constexpr Excuse Excuses[] = {
+    {"futex", always, "upstream's; its errors are a reason to look again"},
+    {"gettid", always, "cannot fail"},
+    {"getpid", always, "cannot fail"},
+    {"clock_gettime", always, "made without the kernel"},
+    {"sched_getaffinity", always, "upstream's, at the start; any answer does"},
+    {"getrandom", always, "upstream's, at the start: FaultAtStartTest"},
+    {"rt_sigprocmask", always, "of abort()"},
+    {"tgkill", hasNoTags, "of abort()"},
+    {"prctl", hasNoTags, "of memory tags, and statistics of crashes"},
+    {"memfd_create", makesNoMemoryFiles, "no memory files here"},
+    {"ftruncate", makesNoMemoryFiles, "no memory files here"},
+    {"pwritev", makesNoMemoryFiles, "no memory files here"},
+    {"fcntl", makesNoWindows, "no windows here"},
+    {"fstat", makesNoWindows, "no windows here"},
+    {"prlimit64", makesNoWindows, "no windows here"},
+    {"pread64", always, "where PAGEMAP_SCAN is not known"},
+    {"newfstatat", isNotByDevice, "of the device: the suites of that backend"},
+    {"fstatfs", isNotByKernel, "of sysfs: the suites of those backends"},
+    {"readlink", isNotByKernel, "of what the kernel makes: the same"},
+};
+
+TEST(FaultCoverageTest, AllDocumentedCalls) {
+  const std::vector<FaultPath> Paths = getFaultPaths();
+  std::map<std::string, int> Covered; // By documented name: pairs.
+  printf("%-20s", "");
+  for (size_t P = 0; P != Paths.size(); P++)
+    printf(" %3zu", P + 1);
+  printf("\n");
+  std::vector<Report> Reports;
+  for (const FaultPath &Path : Paths)
+    Reports.push_back(goInChild(Path, Fault()));
+  int Pairs = 0;
+  for (int K = 0; K != NumCallKinds; K++) {
+    const CallKindInfo &Info = getInfo(static_cast<CallKind>(K));
+    printf("%-20s", Info.Name);
+    for (const Report &R : Reports) {
+      if (R.Calls[K])
+        printf(" %3d", R.Calls[K]);
+      else
+        printf("   .");
+      Covered[Info.Documented] += R.Calls[K] != 0;
+      Pairs += R.Calls[K] != 0;
+    }
+    printf("\n");
+  }
+  for (size_t P = 0; P != Paths.size(); P++)
+    printf("%3zu %s\n", P + 1, Paths[P].Name);
+  printf("%d pairs of a way and a call\n", Pairs);
+  for (const AllowedCall &Call : readDocumentedCalls()) {
+    const std::string Name = getCallName(Call.Number);
+    bool Excused = false;
+    for (const Excuse &E : Excuses)
+      Excused |= Name == E.Call && E.Holds();
+    EXPECT_TRUE(Covered[Name] || Excused) << Name;
+  }
+}
+
+// --- memory tags, pressure, seals --------------------------------------------
 
 // Memory that cannot be mapped with tags all of a sudden: as some kernels do
 // with some files, and as filters may forbid it.
 class RefusedTagsTest
-    : public testing::TestWithParam<std::tuple<Call, int, bool>> {};
+    : public testing::TestWithParam<std::tuple<CallKind, int, bool>> {};
 
 TEST_P(RefusedTagsTest, BlocksAreRightAndNothingIsLost) {
-  constexpr unsigned MaxSeconds = 120;
-  constexpr int MaxNth = 8;
   if (!refpage::areBlocksTagged())
     GTEST_SKIP() << "no memory tags in this process";
-  FailOnlyTags = true;
-  runInChild(MaxSeconds, [] {
-    const auto [Which, Errno, Once] = GetParam();
-    injectAndCheck({Which, "tags", Errno}, Once, MaxNth,
-                   [](const std::string &When) {
-                     LongLife L;
-                     L.live();
-                     Current.Armed = false;
-                     EXPECT_TRUE(L.IsRight) << When;
-                     EXPECT_FALSE(L.WrongErrno) << When;
-                   });
-  });
-  FailOnlyTags = false;
+  for (const FaultPath &Path : getFaultPaths()) {
+    if (HasFailure())
+      break;
+    const Report Clean = goInChild(Path, Fault());
+    Fault F;
+    std::tie(F.Kind, F.Error, F.Once) = GetParam();
+    F.OnlyTags = true;
+    SCOPED_TRACE(describe(Path, F));
+    expectNothingLost(goInChild(Path, F), Clean);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, RefusedTagsTest,
-    testing::Combine(testing::Values(Call::mmap, Call::mprotect),
+    testing::Combine(testing::Values(CallKind::MmapWindow,
+                                     CallKind::MmapAnonymousOver,
+                                     CallKind::MprotectCommit),
                      testing::Values(EINVAL, ENOMEM), testing::Bool()));
 
 // Under memory pressure what is kept goes, and what is asked for is had.
-class PressureTest : public testing::TestWithParam<Call> {};
+class PressureTest : public testing::TestWithParam<CallKind> {};
 
 TEST_P(PressureTest, WhatIsKeptMakesRoom) {
-  if (GetParam() == Call::mprotect && refpage::areBlocksTagged() &&
+  if (GetParam() == CallKind::MprotectCommit && refpage::areBlocksTagged() &&
       usesWindows())
     GTEST_SKIP() << "zeros with a tag are mapped from a window, and committed "
                     "by nothing else";
@@ -532,42 +388,39 @@ TEST_P(PressureTest, WhatIsKeptMakesRoom) {
   if (!(refpage::areBlocksTagged() && usesWindows())) {
     ASSERT_GT(getResidentBytes(), Before + 35 * MiB);
   }
-  Current = Injection();
-  Current.Which = GetParam();
-  Current.Errno = ENOMEM;
-  Current.Nth = 1;
-  Current.Once = true;
-  Current.Armed = true;
+  Fault F;
+  F.Kind = GetParam();
+  F.Error = ENOMEM;
+  F.Once = true;
+  startFaults(F);
   // Too small to be a part of what is kept.
   void *Ptr = calloc(1, 300 * KiB);
-  Current.Armed = false;
-  EXPECT_EQ(Current.Failed, 1);
+  stopFaults();
+  EXPECT_EQ(getFailures(), 1);
   EXPECT_NE(Ptr, nullptr);
   EXPECT_LT(getResidentBytes(), Before + 10 * MiB);
   free(Ptr);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PressureTest,
-                         testing::Values(Call::mmap, Call::mprotect));
+                         testing::Values(CallKind::MmapReserve,
+                                         CallKind::MprotectCommit));
 
 // A file that could not be sealed is never a window.
 TEST(FaultInjectionSealTest, WithoutSealsNoWindow) {
-  Current = Injection();
-  Current.Which = Call::fcntl;
-  Current.Errno = EPERM;
-  Current.Nth = 1;
-  FailOnlyCommand = F_ADD_SEALS;
-  Current.Armed = true;
+  Fault F;
+  F.Kind = CallKind::FcntlAddSeals;
+  F.Error = EPERM;
+  startFaults(F);
   void *Ptr = malloc(4 * MiB);
-  Current.Armed = false;
-  FailOnlyCommand = 0;
+  stopFaults();
   ASSERT_NE(Ptr, nullptr);
   if (nameOfMapping(placeOf(Ptr) + MiB) == "anon_inode:[refpage]") {
     free(Ptr);
     GTEST_SKIP() << "files of the kernel's own need no seals";
   }
   if (usesWindows()) {
-    EXPECT_GT(Current.Failed, 0);
+    EXPECT_GT(getFailures(), 0);
   }
   for (const MapLine &Line : readMaps())
     EXPECT_EQ(Line.Name.find("scudo:refpage"), std::string::npos);
@@ -575,15 +428,5 @@ TEST(FaultInjectionSealTest, WithoutSealsNoWindow) {
   expectPattern(Ptr, 0, 4 * MiB);
   free(Ptr);
 }
-
-INSTANTIATE_TEST_SUITE_P(All, FaultInjectionTest,
-                         testing::Combine(testing::ValuesIn(Cases),
-                                          testing::Values(300 * KiB, 700 * KiB,
-                                                          5 * MiB),
-                                          testing::Bool()));
-
-INSTANTIATE_TEST_SUITE_P(All, LongFaultInjectionTest,
-                         testing::Combine(testing::ValuesIn(LongCases),
-                                          testing::Bool()));
 
 } // namespace

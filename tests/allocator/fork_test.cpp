@@ -57,22 +57,30 @@ TEST(ForkTest, TheChildReusesBlocksThatTheParentFreed) {
   expectChildSucceeds(useHeap);
 }
 
+// FORKS says how many children there are.
 TEST(ForkTest, ChildrenWorkWhileOtherThreadsAllocate) {
+  const char *Asked = getenv("FORKS");
+  const int Forks = Asked ? atoi(Asked) : fewerIfEmulated(100);
   std::atomic<bool> Stop{false};
   std::vector<std::thread> Threads;
-  for (size_t T = 0; T != 4; T++)
+  for (size_t T = 0; T != 8; T++)
     Threads.emplace_back([&Stop, T] {
       unsigned Seed = static_cast<unsigned>(T);
       while (!Stop) {
-        const size_t Size = static_cast<size_t>(rand_r(&Seed)) % (2 * MiB);
+        // Each second one is small.
+        const size_t Most = rand_r(&Seed) % 2 ? 2 * MiB : 2 * KiB;
+        const size_t Size = static_cast<size_t>(rand_r(&Seed)) % Most;
         char *Ptr = static_cast<char *>(malloc(Size + 1));
         Ptr[Size] = 1;
         free(Ptr);
       }
     });
-  for (int I = 0; I != fewerIfEmulated(100) && !testing::Test::HasFailure();
-       I++)
+  for (int I = 0; I != Forks && !testing::Test::HasFailure(); I++) {
+    // Of fork() itself; a child has its own.
+    alarm(2 * MaxSeconds);
     expectChildSucceeds(useHeap);
+  }
+  alarm(0);
   Stop = true;
   for (std::thread &T : Threads)
     T.join();

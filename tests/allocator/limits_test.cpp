@@ -71,6 +71,63 @@ TEST(LimitsTest, DataSize) {
   });
 }
 
+// Of all sizes, until there are no more of the last one. Each keeps a pointer
+// to the one before.
+void useUpSmallAndGiveBack() {
+  void *Last = nullptr;
+  size_t Count = 0;
+  for (size_t Size : {60 * KiB, 5000UL, 300UL, 16UL}) {
+    for (;; Count++) {
+      errno = 0;
+      void *Ptr = malloc(Size);
+      if (!Ptr)
+        break;
+      expectPattern(Ptr, 0, Size);
+      memcpy(Ptr, &Last, sizeof(Last));
+      Last = Ptr;
+    }
+    EXPECT_EQ(errno, ENOMEM);
+  }
+  EXPECT_GT(Count, 100U);
+  while (void *Ptr = Last) {
+    memcpy(&Last, Ptr, sizeof(Last));
+    free(Ptr);
+  }
+  for (size_t Size : {60 * KiB, 5000UL, 300UL, 16UL}) {
+    void *Ptr = malloc(Size);
+    EXPECT_NE(Ptr, nullptr);
+    free(Ptr);
+  }
+}
+
+TEST(LimitsTest, SmallBlocksAndDataSize) {
+  if (!canLimit(RLIMIT_DATA))
+    GTEST_SKIP() << "the emulator does not apply RLIMIT_DATA";
+  inChild([] {
+    setLimit(RLIMIT_DATA, 64 * MiB);
+    useUpSmallAndGiveBack();
+  });
+}
+
+TEST(LimitsTest, SmallBlocksAndAddressSpace) {
+  if (!canLimit(RLIMIT_AS))
+    GTEST_SKIP() << "the emulator does not apply RLIMIT_AS";
+  inChild([] {
+    // What small blocks are mapped over was reserved at the start, and counts
+    // already: only large ones are refused.
+    free(malloc(100));
+    setLimit(RLIMIT_AS, getVirtualBytes());
+    errno = 0;
+    EXPECT_EQ(malloc(4 * MiB), nullptr);
+    EXPECT_EQ(errno, ENOMEM);
+    for (size_t Size : {60 * KiB, 5000UL, 300UL, 16UL}) {
+      void *Ptr = malloc(Size);
+      EXPECT_NE(Ptr, nullptr);
+      free(Ptr);
+    }
+  });
+}
+
 TEST(LimitsTest, NoDescriptorsAtAll) {
   inChild([] {
     close_range(3, ~0U, 0);
@@ -106,12 +163,7 @@ TEST(LimitsTest, NoFileSize) {
 TEST(LimitsTest, NumberOfMappings) {
   if (getEmulator() && isFilled() && !usesWindows())
     GTEST_SKIP() << "the emulator takes half a minute to fill so many blocks";
-  inChild([] {
-    // Small blocks must not need a mapping at the limit: that is Scudo's own
-    // fatal error.
-    free(malloc(100));
-    useUpAndGiveBack(256 * KiB, 100000);
-  });
+  inChild([] { useUpAndGiveBack(256 * KiB, 100000); });
 }
 
 TEST(LimitsTest, NumberOfMappingsWithBlocksOfManyWindows) {

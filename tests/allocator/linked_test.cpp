@@ -8,12 +8,16 @@
 
 #include <gtest/gtest.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <string>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 using namespace refpage_test;
@@ -113,7 +117,7 @@ protected:
       char *const Variables[] = {const_cast<char *>(Environment), nullptr};
       constexpr uid_t Nobody = 65534;
       if (dup2(Ends[1], 1) != -1 && dup2(Ends[1], 2) != -1 &&
-          close(Ends[0]) == 0 && setuid(Nobody) == 0)
+          close(Ends[0]) == 0 && setgid(Nobody) == 0 && setuid(Nobody) == 0)
         fexecve(Program, Arguments, Variables);
       _exit(127);
     }
@@ -145,12 +149,28 @@ TEST_P(SetUserIdTest, ScudoOptionsAreIgnored) {
   EXPECT_EQ(runAsSetUserId(S_ISUID, Options), reads("ab", "ab"));
 }
 
+TEST_P(SetUserIdTest, SoTheyAreOfAnotherGroup) {
+  EXPECT_EQ(runAsSetUserId(S_ISGID, "REFPAGE_OPTIONS=pattern=5a"),
+            reads("ab", "ab"));
+}
+
+TEST_P(SetUserIdTest, SoTheyAreWithFileCapabilities) {
+  vfs_cap_data Capabilities = {};
+  Capabilities.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
+  Capabilities.data[0].permitted = 1U << CAP_CHOWN;
+  if (setxattr(Path.c_str(), "security.capability", &Capabilities,
+               sizeof(Capabilities), 0) != 0)
+    GTEST_SKIP() << "no capabilities for files here: " << strerror(errno);
+  EXPECT_EQ(runAsSetUserId(0, "REFPAGE_OPTIONS=pattern=5a"), reads("ab", "ab"));
+}
+
 const auto ByName = [](const auto &Info) { return std::string(Info.param); };
 
 INSTANTIATE_TEST_SUITE_P(, LinkedTest,
                          testing::Values("linked", "static", "static_pie"),
                          ByName);
 INSTANTIATE_TEST_SUITE_P(, SetUserIdTest,
-                         testing::Values("static", "static_pie"), ByName);
+                         testing::Values("linked", "static", "static_pie"),
+                         ByName);
 
 } // namespace

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -101,6 +102,30 @@ TEST_F(LostDescriptorTest, ClosedAndReusedAgainAndAgain) {
     free(makeBlock());
     OwnFds.clear();
   }
+}
+
+// A block that begins with pages that are kept, where the rest was to be views.
+TEST_F(LostDescriptorTest, NoWindowForTheRestOfABlock) {
+  constexpr size_t Size = 5 * MiB;
+  // Until it is known that such blocks get written whole.
+  for (int I = 0; I != 40; I++) {
+    void *Ptr = malloc(Size);
+    ASSERT_NE(Ptr, nullptr);
+    free(memset(Ptr, 1, Size));
+  }
+  rlimit Before;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &Before), 0);
+  const rlimit Few = {1024, Before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &Few), 0);
+  ASSERT_EQ(close_range(3, ~0U, 0), 0);
+  takeAllNumbers(openOwnFile());
+  malloc_trim(0);
+  free(memset(makeBlock(), 1, 4 * MiB));
+  void *Ptr = malloc(Size);
+  ASSERT_NE(Ptr, nullptr);
+  expectPattern(Ptr, 0, Size);
+  free(Ptr);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &Before), 0);
 }
 
 TEST_F(LostDescriptorTest, ClosedByAnotherThreadAllTheTime) {

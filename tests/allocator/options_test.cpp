@@ -36,6 +36,8 @@ void expectRefused(const std::string &Text, const std::string &Named) {
   EXPECT_EQ(Result.cache_max.Value, Default.cache_max.Value);
   EXPECT_EQ(Result.protect_from.Value, Default.protect_from.Value);
   EXPECT_EQ(Result.stats, Default.stats);
+  EXPECT_STREQ(Result.log.Text, Default.log.Text);
+  EXPECT_STREQ(Result.density.Text, Default.density.Text);
 }
 
 TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
@@ -46,7 +48,17 @@ TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(Result.window_max.Value, 64U << 20);
   EXPECT_EQ(Result.cache_max.Value, 512U << 20);
   EXPECT_EQ(Result.protect_from.Value, (2U << 20) + 1);
-  EXPECT_FALSE(Result.stats);
+  EXPECT_EQ(Result.stats, StatsFormat::Off);
+  EXPECT_STREQ(Result.log.Text, "");
+}
+
+TEST(OptionsTest, AComplaintIsOneLineWhateverTheTextIs) {
+  parse("a\nb=1:variant=\x1b[2J\x7f\n");
+  ASSERT_EQ(Complaints.size(), 2U);
+  EXPECT_NE(Complaints[0].find("'a?b'"), std::string::npos) << Complaints[0];
+  EXPECT_NE(Complaints[1].find("'?[2J??'"), std::string::npos) << Complaints[1];
+  for (const std::string &Line : Complaints)
+    EXPECT_EQ(Line.find('\n'), Line.size() - 1);
 }
 
 TEST(OptionsTest, PairsArePartedByColons) {
@@ -57,7 +69,7 @@ TEST(OptionsTest, PairsArePartedByColons) {
   EXPECT_EQ(Result.backend, BackendRequest::Memfd);
   EXPECT_EQ(Result.pattern.Value, 0x0101010101010101U);
   EXPECT_EQ(Result.window_max.Value, 64U << 10);
-  EXPECT_TRUE(Result.stats);
+  EXPECT_EQ(Result.stats, StatsFormat::Text);
 }
 
 TEST(OptionsTest, BackendsHaveNames) {
@@ -72,7 +84,7 @@ TEST(OptionsTest, BackendsHaveNames) {
 }
 
 TEST(OptionsTest, EmptyPairsAreNothing) {
-  EXPECT_TRUE(parse("::stats=1:").stats);
+  EXPECT_EQ(parse("::stats=1:").stats, StatsFormat::Text);
   EXPECT_TRUE(Complaints.empty());
   parse("");
   EXPECT_TRUE(Complaints.empty());
@@ -153,10 +165,25 @@ TEST(OptionsTest, UnknownKeysAndNoPairs) {
   expectRefused("anon", "'anon' is not key=value");
 }
 
+TEST(OptionsTest, StatsAreTextOrJson) {
+  EXPECT_EQ(parse("stats=json").stats, StatsFormat::Json);
+  EXPECT_EQ(parse("stats=0").stats, StatsFormat::Off);
+  expectRefused("stats=xml", "bad value 'xml' for 'stats'");
+}
+
+TEST(OptionsTest, LogIsAFileOrStderr) {
+  EXPECT_STREQ(parse("log=/tmp/a file").log.Text, "/tmp/a file");
+  EXPECT_STREQ(parse("log=x:log=stderr").log.Text, "");
+  const std::string Longest(255, 'x');
+  EXPECT_EQ(parse(("log=" + Longest).c_str()).log.Text, Longest);
+  expectRefused("log=" + Longest + "x", "for 'log'");
+  expectRefused("log=", "bad value '' for 'log'");
+}
+
 TEST(OptionsTest, OneLineForEachThatIsWrong) {
   const Options Result = parse("foo=1:stats=1:variant=x:bar");
   EXPECT_EQ(Complaints.size(), 3U);
-  EXPECT_TRUE(Result.stats);
+  EXPECT_EQ(Result.stats, StatsFormat::Text);
 }
 
 TEST(OptionsTest, LongNonsenseIsCut) {

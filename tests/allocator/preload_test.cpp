@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string>
@@ -161,6 +162,34 @@ TEST(PreloadTest, StatsComeThoughTheProgramClosedStderrBeforeItExits) {
   const std::string Output =
       run(withLibrary("stats=1") + "sort /dev/null 2>&1").Output;
   EXPECT_NE(Output.find(" sort (pid "), std::string::npos) << Output;
+}
+
+TEST(PreloadTest, StatsGoToTheLogIfThereIsOne) {
+  const std::string Log = testing::TempDir() + "preload_test_log";
+  unlink(Log.c_str());
+  const std::string Options = "tag=off:stats=json:log=" + Log;
+  for (int Round = 0; Round != 2; Round++) {
+    const Result R = runPreloaded(Options);
+    EXPECT_EQ(R.Output.find("stats"), std::string::npos) << R.Output;
+  }
+  const std::string Text = run("cat " + Log).Output;
+  unlink(Log.c_str());
+  EXPECT_EQ(std::count(Text.begin(), Text.end(), '\n'), 2) << Text;
+  EXPECT_EQ(Text.find("{\"report\": \"stats\", \"pid\": "), 0U) << Text;
+  EXPECT_NE(Text.find("{\"name\": \"memfd_window\", \"blocks\": 1, "),
+            std::string::npos)
+      << Text;
+}
+
+TEST(PreloadTest, ALogThatCannotBeWrittenIsNamed) {
+  const std::string Output = runPreloaded("stats=1:log=/nowhere/file").Output;
+  EXPECT_EQ(Output.find("refpage: REFPAGE_OPTIONS: log: cannot open "
+                        "'/nowhere/file' (No such file or directory), standard "
+                        "error is used\n"),
+            0U)
+      << Output;
+  EXPECT_NE(Output.find("refpage: large blocks of "), std::string::npos)
+      << Output;
 }
 
 TEST(PreloadTest, AWrongOptionIsNamedAndTheProgramGoesOn) {

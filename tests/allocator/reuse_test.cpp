@@ -8,6 +8,7 @@
 #include "tests/support/emulator.h"
 
 #include <algorithm>
+#include <climits>
 #include <random>
 #include <signal.h>
 #include <sys/mman.h>
@@ -93,17 +94,20 @@ TEST_F(ReuseTest, WrittenPagesTakeNoFaultAgain) {
       memset(Ptr, 1, Size);
       free(Ptr);
     }
-    rusage Before;
-    rusage After;
-    getrusage(RUSAGE_SELF, &Before);
-    char *Ptr = mallocOrFail(Size);
-    memset(Ptr, 1, Size);
-    free(Ptr);
-    getrusage(RUSAGE_SELF, &After);
+    // The least of a few: an emulator's own faults count, too.
+    long Faults = LONG_MAX;
+    for (int Round = 0; Round != 3; Round++) {
+      rusage Before;
+      rusage After;
+      getrusage(RUSAGE_SELF, &Before);
+      char *Ptr = mallocOrFail(Size);
+      memset(Ptr, 1, Size);
+      free(Ptr);
+      getrusage(RUSAGE_SELF, &After);
+      Faults = std::min(Faults, After.ru_minflt - Before.ru_minflt);
+    }
     // Huge pages and a header apart.
-    EXPECT_LT(After.ru_minflt - Before.ru_minflt,
-              static_cast<long>(8 + Size / Page / 16))
-        << Size;
+    EXPECT_LT(Faults, static_cast<long>(8 + Size / Page / 16)) << Size;
   }
 }
 

@@ -20,7 +20,8 @@ from chroot import Chroot
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# What the tests call; the package itself needs the C library alone.
+# What the tests call; the package itself needs what each Debian has: the C
+# library, and the C++ one for the program.
 PACKAGES = ["gcc", "libc6-dev", "man-db", "mandoc", "pkgconf"]
 
 PACKAGE = "libscudo-refpage"
@@ -39,6 +40,24 @@ PROGRAM = r"""
 int main(void) {
   unsigned char *volatile block = malloc(10 << 20);
   printf("%02x %d\n", block[5 << 20], mallopt(M_PURGE, 0));
+}
+"""
+
+BIONIC_PROGRAM = r"""
+#include <scudo_refpage_bionic.h>
+#include <stdio.h>
+int main(void) {
+  unsigned char *volatile block = scudo_malloc(10 << 20);
+  printf("%02x\n", block[5 << 20]);
+}
+"""
+
+SET_USER_ID_PROGRAM = r"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) {
+  unsigned char *volatile block = malloc(10 << 20);
+  printf("%02x\n", block[5 << 20]);
 }
 """
 
@@ -110,6 +129,12 @@ class DebTest(unittest.TestCase):
         self.assertIn("memfd_window: ", said)
         self.assertNotIn("ERROR", said)
 
+    def test_3_refpage(self):
+        said = self.in_chroot("refpage", "run", "dd", "if=/dev/zero", "of=/dev/null", "bs=8M", "count=1")
+        self.assertIn("refpage: dd if=/dev/zero of=/dev/null bs=8M count=1 ended with status 0", said)
+        self.assertIn("memfd_window: 1 block", said)
+        self.assertIn("What the allocator would choose", self.in_chroot("refpage", "probe"))
+
     def test_3_all_programs_run_on_it(self):
         preload = self.chroot.folder / "etc/ld.so.preload"
         preload.write_text(f"/usr/lib/{TRIPLET}/libscudo_refpage.so\n")
@@ -137,17 +162,64 @@ class DebTest(unittest.TestCase):
                 )
                 self.assertEqual(said, "ab 1\n")
 
+    def test_3_a_c_library_is_built_with_it(self):
+        source = self.chroot.folder / "tmp/program.c"
+        source.write_text(BIONIC_PROGRAM)
+        self.addCleanup(source.unlink)
+        said = self.in_chroot(
+            "sh",
+            "-ec",
+            """
+            cc -Wall -Wextra -Werror -o /tmp/program /tmp/program.c -lscudo_refpage_bionic
+            /tmp/program
+            rm /tmp/program
+            """,
+        )
+        self.assertEqual(said, "ab\n")
+
+    def test_3_set_user_id_programs_run_on_it(self):
+        """Preloaded if the library has the bit too, as ld.so(8) asks; by then it
+        takes no options from whoever starts the program."""
+        library = f"/usr/lib/{TRIPLET}/libscudo_refpage.so"
+        source = self.chroot.folder / "tmp/program.c"
+        source.write_text(SET_USER_ID_PROGRAM)
+        self.addCleanup(source.unlink)
+        run = (
+            "setpriv --reuid=65534 --regid=65534 --clear-groups env "
+            "LD_PRELOAD=libscudo_refpage.so REFPAGE_OPTIONS=pattern=5a /tmp/program"
+        )
+        said = self.in_chroot(
+            "sh",
+            "-ec",
+            f"""
+            cc -Wall -Wextra -Werror -o /tmp/program /tmp/program.c
+            {run}
+            chmod u+s /tmp/program
+            {run}
+            chmod u+s {library}
+            {run}
+            chmod u-s {library}
+            rm /tmp/program
+            """,
+        )
+        lines = [line for line in said.splitlines() if "ERROR: ld.so" not in line]
+        self.assertEqual(lines, ["5a", "00", "ab"])
+
     def test_3_pkg_config_knows_the_version(self):
         said = self.in_chroot("pkg-config", "--modversion", "scudo_refpage")
         self.assertIn(f"_{said.strip()}_", DEB.name)
 
     def test_3_manual_pages(self):
-        for section, phrase in ("7", "REFPAGE_OPTIONS"), ("3", "malloc_iterate"):
-            with self.subTest(section=section):
-                said = self.in_chroot("man", section, "libscudo_refpage")
-                self.assertIn(f"LIBSCUDO_REFPAGE({section})", said)
+        for section, name, phrase in (
+            ("7", "libscudo_refpage", "REFPAGE_OPTIONS"),
+            ("3", "libscudo_refpage", "malloc_iterate"),
+            ("1", "refpage", "--compare"),
+        ):
+            with self.subTest(name=name, section=section):
+                said = self.in_chroot("man", section, name)
+                self.assertIn(f"{name.upper()}({section})", said)
                 self.assertIn(phrase, said)
-                page = self.in_chroot("man", "--where", section, "libscudo_refpage")
+                page = self.in_chroot("man", "--where", section, name)
                 # Fails from warnings on.
                 self.in_chroot("mandoc", "-T", "lint", "-W", "warning", page.strip())
 

@@ -15,16 +15,28 @@ import unittest
 INSTALL = pathlib.Path(sys.argv.pop(1)).absolute()
 
 FILES = {
+    "bin/refpage",
     "include/scudo_refpage.h",
+    "include/scudo_refpage_bionic.h",
     "lib/libscudo_refpage.a",
+    "lib/libscudo_refpage_bionic.a",
     "lib/libscudo_refpage.so",
     "lib/pkgconfig/scudo_refpage.pc",
+    "share/bash-completion/completions/refpage",
     "share/libscudo-refpage/manifest",
+    "share/man/man1/refpage.1",
     "share/man/man3/libscudo_refpage.3",
     "share/man/man7/libscudo_refpage.7",
 } | {
     f"share/doc/libscudo-refpage/{path.name}"
     for path in INSTALL.parents[1].glob("docs/*.md")
+}
+
+BINARIES = {
+    "bin/refpage",
+    "lib/libscudo_refpage.a",
+    "lib/libscudo_refpage.so",
+    "lib/libscudo_refpage_bionic.a",
 }
 
 PROGRAM = """
@@ -35,6 +47,18 @@ PROGRAM = """
 int main(void) {
   unsigned char *volatile block = malloc(10 << 20);
   printf("%02x %d\\n", block[5 << 20], mallopt(M_PURGE, 0));
+}
+"""
+
+
+# What a C library does with the library for C libraries.
+BIONIC_PROGRAM = """
+#include <scudo_refpage_bionic.h>
+#include <stdio.h>
+int main(void) {
+  unsigned char *volatile block = scudo_malloc(10 << 20);
+  printf("%02x %d\\n", block[5 << 20], scudo_mallopt(M_PURGE_ALL, 0));
+  scudo_free(block);
 }
 """
 
@@ -88,16 +112,28 @@ class InstallTest(unittest.TestCase):
         self.output("gcc-12", "-o", program, *flags, source, *said.split())
         return program
 
+    def test_the_library_for_c_libraries(self):
+        self.install(f"--prefix={self.prefix}")
+        source, program = self.top / "program.c", self.top / "program"
+        source.write_text(BIONIC_PROGRAM)
+        self.output(
+            "gcc-12", "-Wall", "-Wextra", "-Werror", "-o", program,
+            f"-I{self.prefix}/include", source,
+            f"-L{self.prefix}/lib", "-lscudo_refpage_bionic",
+        )
+        self.assertEqual(self.output(program), "ab 1\n")
+
     def test_files_are_where_the_hierarchy_standard_has_them(self):
         self.install(f"--prefix={self.prefix}")
         self.assertEqual(files_below(self.prefix), FILES)
         for name in FILES:
             mode = (self.prefix / name).lstat().st_mode
-            self.assertEqual(oct(mode), oct(stat.S_IFREG | 0o644), name)
+            expected = 0o755 if name.startswith("bin/") else 0o644
+            self.assertEqual(oct(mode), oct(stat.S_IFREG | expected), name)
 
     def test_templates_are_filled_in(self):
         self.install(f"--prefix={self.prefix}")
-        for name in FILES - {"lib/libscudo_refpage.a", "lib/libscudo_refpage.so"}:
+        for name in FILES - BINARIES:
             self.assertNotRegex((self.prefix / name).read_text(), "@[A-Z]+@", name)
 
     def test_what_is_there_is_documented(self):
@@ -146,6 +182,19 @@ class InstallTest(unittest.TestCase):
             text=True,
         ).stderr
         self.assertIn("refpage: large blocks of sort", said)
+
+    def test_the_program_finds_the_library(self):
+        triplet = self.output("gcc-12", "-print-multiarch").strip()
+        for libdir in "lib", f"lib/{triplet}", "lib64":
+            with self.subTest(libdir=libdir):
+                prefix = self.top / libdir
+                self.install(f"--prefix={prefix}", f"--libdir={libdir}")
+                said = subprocess.run(
+                    [prefix / "bin/refpage", "run", "sort", "/dev/null"],
+                    capture_output=True,
+                    text=True,
+                ).stderr
+                self.assertIn("memfd_window: 1 block", said)
 
     def test_programs_link_it(self):
         self.install(f"--prefix={self.prefix}")

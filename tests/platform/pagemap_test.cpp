@@ -39,8 +39,16 @@ struct Answers {
   int EndlessReads = 0;     // So many reads are done before one returns 0.
   bool ReadsEnd = false;
   int Reads = 0;
+  void (*BeforeCall)() = nullptr; // Of either, once.
 };
 Answers Kernel;
+
+void comeBetween() {
+  if (void (*Do)() = Kernel.BeforeCall) {
+    Kernel.BeforeCall = nullptr;
+    Do();
+  }
+}
 
 } // namespace
 
@@ -52,6 +60,7 @@ int __wrap_ioctl(int Fd, unsigned long Command, ...) {
   va_start(Arguments, Command);
   void *Argument = va_arg(Arguments, void *);
   va_end(Arguments);
+  comeBetween();
   Kernel.Scans++;
   if (Kernel.ScanErrno && Kernel.Scans > Kernel.ScansToGrant) {
     errno = Kernel.ScanErrno;
@@ -62,6 +71,7 @@ int __wrap_ioctl(int Fd, unsigned long Command, ...) {
 
 ssize_t __real_pread(int Fd, void *Buffer, size_t Size, off_t Offset);
 ssize_t __wrap_pread(int Fd, void *Buffer, size_t Size, off_t Offset) {
+  comeBetween();
   Kernel.Reads++;
   if (Kernel.InterruptedReads) {
     Kernel.InterruptedReads--;
@@ -171,6 +181,27 @@ TEST_P(PagemapWayTest, PagesThatWereReadAreClean) {
   for (uptr I = 0; I < NumPages; I += 3)
     EXPECT_EQ(read(I), 'A');
   EXPECT_EQ(states(), std::string(NumPages, 'c'));
+}
+
+// Of the file's pages those that were read, and those that the kernel put
+// around them; of others none.
+TEST_P(PagemapWayTest, ReadPagesShowWhenThoseAreAskedFor) {
+  write(19);
+  read(20);
+  write(21);
+  ASSERT_EQ(mapAnonymousOver(Base + 30 * Page, Page), 0);
+  write(30);
+  std::string Text(NumPages, 'c');
+  EXPECT_TRUE(
+      Reader.forEachReadRun(Base, NumPages * Page, [&](const PageRun &Run) {
+        EXPECT_FALSE(Run.IsSwapped);
+        Text.replace((Run.Base - Base) / Page, Run.Size / Page, Run.Size / Page,
+                     'r');
+        return true;
+      }));
+  EXPECT_EQ(Text.substr(19, 3), "crc");
+  EXPECT_EQ(Text[30], 'c');
+  EXPECT_EQ(Text.substr(100), std::string(NumPages - 100, 'c'));
 }
 
 TEST_P(PagemapWayTest, ExactlyTheWrittenPagesShow) {
@@ -313,6 +344,28 @@ TEST_P(PagemapWayTest, FollowsAForkThatRunsNoHandlers) {
   int Status = 0;
   ASSERT_EQ(waitpid(static_cast<pid_t>(Pid), &Status, 0), Pid);
   EXPECT_TRUE(WIFEXITED(Status) && WEXITSTATUS(Status) == 0) << Status;
+}
+
+// As a signal handler forks that comes when the descriptor was looked at and
+// not yet read.
+TEST_P(PagemapWayTest, FollowsAForkInTheMiddle) {
+  write(1);
+  states();
+  static volatile char *PageTwo;
+  static pid_t Pid;
+  PageTwo = &byteOf(2);
+  Kernel.BeforeCall = [] {
+    Pid = fork();
+    if (Pid == 0)
+      *PageTwo = 1;
+  };
+  const std::string Seen = states().substr(0, 4);
+  if (Pid == 0)
+    _exit(Seen == "cwwc" ? 0 : 1);
+  EXPECT_EQ(Seen, "cwcc");
+  int Status = -1;
+  ASSERT_EQ(waitpid(Pid, &Status, 0), Pid);
+  EXPECT_EQ(Status, 0);
 }
 
 TEST_P(PagemapWayTest, TheDescriptorClosedByTheProgramIsOpenedAgain) {

@@ -7,12 +7,43 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 using namespace refpage;
 using namespace refpage_test;
+
+namespace {
+
+// What another thread does as soon as a descriptor was duplicated: puts a file
+// of the program's own on a number, which is that of the copy or of what it is
+// a copy of.
+enum class Taken { Nothing, Copy, Original };
+Taken TakeNext = Taken::Nothing;
+int OwnFile = -1;
+int CopyFd = -1;
+
+} // namespace
+
+extern "C" int __real_fcntl(int Fd, int Command, ...);
+extern "C" int __wrap_fcntl(int Fd, int Command, ...) {
+  va_list Arguments;
+  va_start(Arguments, Command);
+  const long Argument = va_arg(Arguments, long);
+  va_end(Arguments);
+  if (Command == F_DUPFD_CLOEXEC && TakeNext == Taken::Original)
+    dup2(OwnFile, Fd); // Just before.
+  const int Result = __real_fcntl(Fd, Command, Argument);
+  if (Command != F_DUPFD_CLOEXEC || TakeNext == Taken::Nothing)
+    return Result;
+  CopyFd = Result;
+  if (TakeNext == Taken::Copy)
+    dup2(OwnFile, Result);
+  TakeNext = Taken::Nothing;
+  return Result;
+}
 
 namespace {
 
@@ -44,6 +75,32 @@ TEST(ParkedFdTest, ADuplicateLeavesTheFileOpen) {
   EXPECT_TRUE(isSameFile(Parked, Identity));
   close(Low);
   close(Parked);
+}
+
+TEST(ParkedFdTest, ACopyWhoseNumberTheProgramTookStaysOpen) {
+  const int Low = makeFile();
+  OwnFile = makeFile();
+  int Parked;
+  FileIdentity Identity;
+  TakeNext = Taken::Copy;
+  EXPECT_EQ(duplicateParked(Low, &Parked, &Identity), EBADF);
+  EXPECT_NE(fcntl(CopyFd, F_GETFD), -1);
+  close(CopyFd);
+  close(OwnFile);
+  close(Low);
+}
+
+TEST(ParkedFdTest, ACopyOfWhatTheProgramPutThereIsClosed) {
+  const int Low = makeFile();
+  OwnFile = makeFile();
+  int Parked;
+  FileIdentity Identity;
+  TakeNext = Taken::Original;
+  EXPECT_EQ(duplicateParked(Low, &Parked, &Identity), EBADF);
+  EXPECT_EQ(fcntl(CopyFd, F_GETFD), -1);
+  EXPECT_NE(fcntl(Low, F_GETFD), -1);
+  close(OwnFile);
+  close(Low);
 }
 
 TEST(ParkedFdTest, StaysBelowTheLimitOfTheProcess) {

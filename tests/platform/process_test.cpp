@@ -8,7 +8,10 @@
 
 #include "gtest/gtest.h"
 
+#include <errno.h>
+#include <fstream>
 #include <grp.h>
+#include <iterator>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <string>
@@ -28,7 +31,7 @@ std::string readPipe(int Fd) {
   return Length > 0 ? std::string(Text, Text + Length) : std::string();
 }
 
-class KeptStderrTest : public testing::Test {
+class KeptStreamTest : public testing::Test {
 protected:
   void SetUp() override {
     OldStderr = dup(2);
@@ -45,17 +48,17 @@ protected:
   int Pipe[2] = {};
 };
 
-TEST_F(KeptStderrTest, OutlivesTheProgramsClose) {
-  KeptStderr Kept;
-  Kept.keep();
+TEST_F(KeptStreamTest, OutlivesTheProgramsClose) {
+  KeptStream Kept;
+  Kept.keepStderr();
   close(2);
   Kept.write("text", 4);
   EXPECT_EQ(readPipe(Pipe[0]), "text");
 }
 
-TEST_F(KeptStderrTest, IsNotWrittenToAFileOfTheProgram) {
-  KeptStderr Kept;
-  Kept.keep();
+TEST_F(KeptStreamTest, IsNotWrittenToAFileOfTheProgram) {
+  KeptStream Kept;
+  Kept.keepStderr();
   int Own[2];
   ASSERT_EQ(pipe(Own), 0);
   // All closed, and descriptor 2 is a file of the program's now.
@@ -69,10 +72,53 @@ TEST_F(KeptStderrTest, IsNotWrittenToAFileOfTheProgram) {
   close(Own[0]);
 }
 
-TEST_F(KeptStderrTest, FallsBackToDescriptorTwo) {
-  KeptStderr NeverKept;
+TEST_F(KeptStreamTest, FallsBackToDescriptorTwo) {
+  KeptStream NeverKept;
   NeverKept.write("text", 4);
   EXPECT_EQ(readPipe(Pipe[0]), "text");
+}
+
+class KeptFileTest : public testing::Test {
+protected:
+  void TearDown() override { unlink(Path.c_str()); }
+  std::string read() {
+    std::ifstream File(Path);
+    return std::string(std::istreambuf_iterator<char>(File), {});
+  }
+  std::string Path = testing::TempDir() + "kept_file_test";
+};
+
+TEST_F(KeptFileTest, IsMadeAndAppendedTo) {
+  KeptStream First;
+  KeptStream Second;
+  ASSERT_EQ(First.keepFile(Path.c_str()), 0);
+  ASSERT_EQ(Second.keepFile(Path.c_str()), 0);
+  Second.write("two ", 4);
+  First.write("one", 3);
+  EXPECT_EQ(read(), "two one");
+}
+
+TEST_F(KeptFileTest, IsNotWrittenToAFileOfTheProgram) {
+  KeptStream Kept;
+  ASSERT_EQ(Kept.keepFile(Path.c_str()), 0);
+  for (int Number = 3; Number != 1024; Number++)
+    close(Number);
+  int Own[2];
+  ASSERT_EQ(pipe(Own), 0);
+  for (int Number = 900; Number != 1024; Number++)
+    dup2(Own[1], Number);
+  Kept.write("text", 4);
+  for (int Number = 900; Number != 1024; Number++)
+    close(Number);
+  close(Own[1]);
+  EXPECT_EQ(readPipe(Own[0]), "");
+  EXPECT_EQ(read(), "");
+  close(Own[0]);
+}
+
+TEST_F(KeptFileTest, ThatCannotBeMadeIsAnError) {
+  KeptStream Kept;
+  EXPECT_EQ(Kept.keepFile("/nowhere/file"), ENOENT);
 }
 
 TEST(ProcessTest, TrustedEnvIsTheEnvironment) {

@@ -14,6 +14,7 @@ from . import (
     pdfium,
     programs,
     regret,
+    rss,
     small,
 )
 
@@ -27,6 +28,7 @@ ALL = {
         fork,
         pdfium,
         programs,
+        rss,
         malloc,
         small,
         regret,

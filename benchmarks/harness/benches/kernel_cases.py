@@ -38,6 +38,9 @@ RAW = (
     Method("module, fresh", "device-fresh", expects="refpage"),
 )
 
+# A mapping for each page: of 1 GiB they are more than a process may have.
+PAGE_WINDOWS = Method("windows of 4 KiB", "window-4K", expects="memfd")
+
 
 def _malloc(name, options, expects=""):
     return Method(f"malloc: {name}", "malloc", options, expects)
@@ -55,7 +58,9 @@ _TOLD = (
 AS_IT_COMES = _malloc("as it comes", "backend=auto", expects="any")
 # Two CPUs that compute: what they give without the kernel.
 LOOP = Method("a loop, no faults", "loop")
-METHODS = {it.name: it for it in (*RAW, *_TOLD, AS_IT_COMES, LOOP)}
+METHODS = {
+    it.name: it for it in (*RAW, PAGE_WINDOWS, *_TOLD, AS_IT_COMES, LOOP)
+}
 
 # What is asked of them.
 _SUBJECTS = ("syscall", "module")
@@ -168,7 +173,8 @@ _FRESH = {"methods": RAW + _TOLD, "options": _NO_CACHE}
 def _published():
     """The series' own benchmark."""
     pages = _PUBLISHED // _PAGE
-    of = {"table": "published", **_FRESH}
+    methods = (*RAW, PAGE_WINDOWS, *_TOLD)
+    of = {"table": "published", **_FRESH, "methods": methods}
     yield _sparse("T=4096", _PUBLISHED, "touch", 1, **of)
     yield _cycle(
         "T=half", _PUBLISHED, "touch", pages // 2, base="anon", **of

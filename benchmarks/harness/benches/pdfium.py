@@ -9,6 +9,7 @@ from ..case import Case
 from ..goals import Goal
 from ..metrics import CPU, MAX_RSS
 from ..peers import RSS_GOALS
+from ..pictures import Picture, bars
 
 _PACKAGE = "pdfium-node-linux-x64-gnu@1.2.1"
 _ARCHIVE_SHA256 = (
@@ -75,4 +76,5 @@ BENCH = Bench(
     runs=100,
     variants=FOUR,
     programs=("pdfium_driver",),
+    pictures=(Picture("pdfium", (9.5, 3.9), bars.draw),),
 )

@@ -8,6 +8,7 @@ from ..bench import Bench
 from ..case import Case, parse_assignments
 from ..goals import SUBJECT
 from ..metrics import Metric
+from ..pictures import Picture, density, heat_map
 from ..report import markdown, name_in_table
 
 _PAGE = 4096
@@ -37,9 +38,15 @@ _PREFIX = "use_us "
 _ALLOCATOR = _PREFIX + "allocator"
 
 
+def _case_name(blocks, size_name, share, layout):
+    # All of a block is its front.
+    name = f"{blocks}: {size_name} {share}"
+    return name if share == "all" else f"{name} {layout}"
+
+
 def _case(context, size_name, share, percent, layout, blocks):
     return Case(
-        name=f"{blocks}: {size_name} {share} {layout}".strip(),
+        name=_case_name(blocks, size_name, share, layout),
         command=(
             *(context.binary("regret"), str(_SIZES[size_name])),
             *(str(percent or "page"), blocks, layout or "front"),
@@ -141,6 +148,66 @@ def _verdict(name, title, regret, goal):
     return [title, name_in_table(name), "", "", _percent(regret), verdict]
 
 
+# --- Pictures.
+
+_FIELDS = (
+    ("fresh", "front", "fresh, the front written"),
+    ("fresh", "scattered", "fresh, scattered pages written"),
+    ("reused", "front", "reused, the front written"),
+    ("reused", "scattered", "reused, scattered pages written"),
+)
+
+# What the others have to be cheaper than.
+_BASES = {"fresh": "windows of 1 MiB", "reused": "kept windows, PAGEMAP_SCAN"}
+_SIZES_OF_CURVES = ("1 MiB", "16 MiB")
+
+
+def _draw_heat_map(figure, rows):
+    def percent(*names):
+        cell = _cell(_case_name(*names), SUBJECT, rows.samples)
+        return None if cell is None else 100 * cell.regret
+
+    fields = [
+        (
+            title,
+            [
+                [percent(blocks, size, share, layout) for share in _SHARES]
+                for size in _SIZES
+            ],
+        )
+        for blocks, layout, title in _FIELDS
+    ]
+    meaning = "% slower than the best fixed method, chosen with hindsight"
+    heat_map.draw(figure, fields, list(_SHARES), list(_SIZES), meaning)
+
+
+def _curves(rows, blocks, size_name):
+    curves = {}
+    for share, percent in _SHARES.items():
+        percent = percent or 100 * _PAGE / _SIZES[size_name]
+        case = _case_name(blocks, size_name, share, "front")
+        for key in rows.samples.metric_keys(_PREFIX, case):
+            cost = rows.median(case, SUBJECT, Metric(key, key, key, ""))
+            # Methods are those of fresh blocks, or of kept ones.
+            if cost is not None:
+                method = key[len(_PREFIX) :]
+                curves.setdefault(method, []).append((percent, cost))
+    return curves
+
+
+def _draw_density(figure, rows):
+    density.draw(
+        figure,
+        [
+            [
+                (f"{size}, {blocks}", _curves(rows, blocks, size), base)
+                for size in _SIZES_OF_CURVES
+            ]
+            for blocks, base in _BASES.items()
+        ],
+    )
+
+
 BENCH = Bench(
     name="regret",
     about="a use of a block after ten, against each fixed method of filling",
@@ -149,6 +216,10 @@ BENCH = Bench(
     variants=(SUBJECT, "unprotected"),
     programs=("regret",),
     table=_table,
+    pictures=(
+        Picture("cost-by-density", (10, 6.6), _draw_density),
+        Picture("regret", (10, 6.6), _draw_heat_map),
+    ),
     # The methods are what it compares with.
     under_peers=False,
 )
