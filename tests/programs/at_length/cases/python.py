@@ -8,13 +8,13 @@ from ..case import Case
 
 # None whose tests depend on time, on the network or on the terminal.
 MODULES = """
-    array bigmem bytes bz2 collections csv ctypes deque dict fork1 gc heapq json list
-    lzma marshal memoryio memoryview minidom mmap pickle pyexpat queue re set
-    struct tarfile thread tuple unicode weakref xml_etree xml_etree_c zlib
+    array bytes bz2 collections csv ctypes deque dict fork1 heapq json list lzma marshal
+    memoryio memoryview minidom mmap pyexpat re struct thread tuple xml_etree
+    xml_etree_c zlib
 """.split()
 
 # Of every object, where by default small ones never come to malloc.
-ALL_BY_MALLOC = "dict json list struct unicode xml_etree_c".split()
+ALL_BY_MALLOC = "dict json list struct xml_etree_c".split()
 
 
 def outcomes(path):
