@@ -128,7 +128,8 @@ void Pagemap::reportLost(const KeptFile &Lost) {
 // was ours before, since a number once lost never comes back by itself. No
 // other file knows the command of PAGEMAP_SCAN. And only if this is no child by
 // now: a signal handler may have forked, and what was read be the parent's.
-bool Pagemap::readRuns(Wanted Pages, uptr *Next, uptr End, PageRun *Runs, u32 *Count) {
+bool Pagemap::readRuns(Wanted Pages, uptr *Next, uptr End, PageRun *Runs,
+                       u32 *Count) {
   ScopedErrno KeepErrno;
   constexpr u32 MaxTries = 3;
   for (u32 Try = 0; Try != MaxTries; Try++) {

@@ -179,13 +179,12 @@ TEST_P(DocumentedCallsDeathTest, AreAllThatAreMade) {
   unsetenv("REFPAGE_OPTIONS");
 }
 
-INSTANTIATE_TEST_SUITE_P(Options, DocumentedCallsDeathTest,
-                         testing::Values("stats=1", "variant=memset",
-                                         "variant=anon",
-                                         "backend=memfd:stats=1",
-                                         "backend=memset",
-                                         "pattern=0x1234:window_max=64K",
-                                         "protect_from=0", "cache_max=0"));
+INSTANTIATE_TEST_SUITE_P(
+    Options, DocumentedCallsDeathTest,
+    testing::Values("stats=1", "variant=memset", "variant=anon",
+                    "backend=memfd:stats=1", "backend=device:stats=1",
+                    "backend=memset", "pattern=0x1234:window_max=64K",
+                    "protect_from=0", "cache_max=0"));
 
 TEST_F(SeccompDeathTest, DocumentedCallsAreEnoughForAFatalError) {
   EXPECT_EXIT(

@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 
 #include <errno.h>
+#include <fstream>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string>
 #include <vector>
 
@@ -24,9 +26,11 @@ struct Named {
 };
 std::vector<Named> Calls;
 int KernelsError = 0;
+bool AskTheKernel = false;
 
 } // namespace
 
+extern "C" int __real_prctl(int Option, ...);
 extern "C" int __wrap_prctl(int Option, ...);
 int __wrap_prctl(int Option, ...) {
   EXPECT_EQ(Option, 0x53564d41); // PR_SET_VMA
@@ -35,8 +39,11 @@ int __wrap_prctl(int Option, ...) {
   EXPECT_EQ(va_arg(Arguments, uptr), 0U); // PR_SET_VMA_ANON_NAME
   const uptr Base = va_arg(Arguments, uptr);
   const uptr Size = va_arg(Arguments, uptr);
-  Calls.push_back({Base, Size, va_arg(Arguments, const char *)});
+  const char *Name = va_arg(Arguments, const char *);
   va_end(Arguments);
+  Calls.push_back({Base, Size, Name});
+  if (AskTheKernel)
+    return __real_prctl(Option, 0UL, Base, Size, Name);
   errno = KernelsError;
   return KernelsError ? -1 : 0;
 }
@@ -50,6 +57,7 @@ protected:
   void SetUp() override {
     Calls.clear();
     KernelsError = 0;
+    AskTheKernel = false;
     setMappingName("scudo:test");
   }
   void TearDown() override { setMappingName(nullptr); }
@@ -96,6 +104,27 @@ TEST_F(MappingNameTest, AnotherFailureIsNotForGood) {
     unmapMemory(Base, Size);
   }
   EXPECT_EQ(Calls.size(), 3U);
+}
+
+// What the kernel shows; Debian's are built without names.
+TEST_F(MappingNameTest, IsShownWhereTheKernelHasNames) {
+  AskTheKernel = true;
+  uptr Base = 0;
+  ASSERT_EQ(reserveMemory(Size, &Base), 0);
+  std::string Shown;
+  char Start[32];
+  snprintf(Start, sizeof(Start), "%zx-", static_cast<size_t>(Base));
+  std::ifstream Maps("/proc/self/maps");
+  for (std::string Line; std::getline(Maps, Line);)
+    if (Line.find(Start) == 0)
+      Shown = Line;
+  const bool HasNames =
+      __real_prctl(0x53564d41, 0UL, Base, Size, "scudo:test") == 0;
+  unmapMemory(Base, Size);
+  if (!HasNames)
+    GTEST_SKIP() << "this kernel has no names for anonymous memory "
+                    "(CONFIG_ANON_VMA_NAME)";
+  EXPECT_NE(Shown.find("[anon:scudo:test]"), std::string::npos) << Shown;
 }
 
 } // namespace

@@ -12,8 +12,8 @@ from ..case import Case, CaseError
 TESTS = """
     alter avtrans bigrow blob blob2 btree01 cast check collate1 corrupt2
     crash2 descidx1 e_expr exists expr fts1a fts3aa fts3ac func fuzz2 in3
-    in5 incrblob index index3 insert join json101 like limit lock malloc malloc3
-    mallocA memdb memsubsys1 pager1 pragma rowvalue select1 select3 select9 sort
+    in5 incrblob index index3 insert join json101 like limit lock malloc3
+    mallocA memdb memsubsys1 pager1 pragma rowvalue select1 select3 sort
     sort2 subquery temptable trigger2 update vacuum view where where7 window1
     with1 zeroblob
 """.split()
