@@ -97,8 +97,9 @@ class CommandTest(unittest.TestCase):
 
     def test_the_terminals_signals_come_once(self):
         script = (
-            'count=0; trap "count=\\$((count + 1))" INT; echo ready; '
-            "for i in 1 2 3 4 5 6 7 8; do sleep 0.1; done; echo count $count"
+            'count=0; tries=0; trap "count=\\$((count + 1))" INT; echo ready; '
+            "while [ $count = 0 ] && [ $tries -lt 600 ]; do "
+            "sleep 0.1; tries=$((tries + 1)); done; sleep 0.5; echo count $count"
         )
         main, end = pty.openpty()
 
@@ -207,6 +208,9 @@ class ReportTest(unittest.TestCase):
     def test_names_cannot_act_on_the_terminal(self):
         result = driver.run("run", "printf", "\033[1m")
         self.assertIn("refpage: printf ?[1m ended with status 0\n", result.stderr)
+        # The same in one character, which xterm takes from UTF-8.
+        result = driver.run("run", "printf", "\x9b1m\u00fc")
+        self.assertIn("refpage: printf ?1m\u00fc ended with", result.stderr)
 
     def test_nothing_is_left(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -298,6 +302,13 @@ class CompareTest(unittest.TestCase):
         result = driver.run("run", "--compare", "--runs=1", "--ignore-failure", "false")
         self.assertEqual(result.returncode, 0)
         self.assertIn("\nrefpage ", result.stdout)
+
+    def test_an_interrupt_is_not_ignored(self):
+        result = driver.run(
+            "run", "--compare", "--ignore-failure", "sh", "-c", "kill -INT $$"
+        )
+        self.assertEqual((result.returncode, result.stdout), (130, ""))
+        self.assertIn("'sh' ended by signal 2 (Interrupt) (glibc)", result.stderr)
 
     def test_that_is_not_there(self):
         result = driver.run("run", "--compare", "no-such-command")
