@@ -49,13 +49,12 @@ public:
     PatternContents.Pattern = Asked.pattern.Value;
     // What can be seen of a page depends on it being one of a window until the
     // program writes to it, and on nobody having read it before.
-    const bool SeeksReads = Asked.uninit == UninitMode::Report &&
-                            Fill == Variant::Refpage &&
-                            PatternContents.Pattern != 0 &&
-                            TheUninitReads.start() == 0;
+    const bool SeeksReads =
+        Asked.uninit == UninitMode::Report && Fill == Variant::Refpage &&
+        PatternContents.Pattern != 0 && TheUninitReads.start() == 0;
     Pages.init(Fill == Variant::Memset ? BackendRequest::Memset
-               : SeeksReads ? getRequestThatShowsReads(Asked.backend)
-                            : Asked.backend,
+               : SeeksReads            ? getRequestThatShowsReads(Asked.backend)
+                                       : Asked.backend,
                Asked.window_max.Value);
     if (SeeksReads)
       Pages.fillNothingAhead();
@@ -666,7 +665,7 @@ void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
     LocalStats.sub(scudo::StatMapped, Span.MapSize);
   }
   if (TheUninitReads.isOn())
-    TheUninitReads.count(H);
+    TheUninitReads.countFreed(getLargeHeader(Block));
   const bool Tagged = Span.Backed.Holds.Tag != 0;
   if (Tagged)
     Tags.release(Span.MapBase);

@@ -41,9 +41,9 @@ UserViews getUserViews(const LargeHeader *H) {
   }
   const uptr Room = Span.commitEnd() - Views.UserPos;
   Views.UserSize = Room - scudo::Min<uptr>(Room, Header.SizeOrUnusedBytes);
-  Views.Base = scudo::Max(
-      Span.CommitBase + Span.Backed.FilledBytes,
-      scudo::roundDown(Views.UserPos, scudo::getPageSizeCached()));
+  Views.Base =
+      scudo::Max(Span.CommitBase + Span.Backed.FilledBytes,
+                 scudo::roundDown(Views.UserPos, scudo::getPageSizeCached()));
   Views.Size = Span.commitEnd() - scudo::Min(Views.Base, Span.commitEnd());
   return Views;
 }
@@ -52,8 +52,7 @@ UserViews getUserViews(const LargeHeader *H) {
 
 int UninitReads::start() {
   uptr Base;
-  const uptr Size =
-      scudo::roundUp(sizeof(Tables), scudo::getPageSizeCached());
+  const uptr Size = scudo::roundUp(sizeof(Tables), scudo::getPageSizeCached());
   if (const int Error = mapWipedOnFork(Size, &Base))
     return Error;
   scudo::ScopedLock L(Mutex);
@@ -114,7 +113,7 @@ u16 UninitReads::findSite(const uptr *Callers, u32 NumCallers) {
 
 ReadFinding *UninitReads::findFinding(u16 Site, uptr Size, bool IsExact) {
   for (u32 Try = 0; Try != Tables::MostFindings; Try++) {
-    const uptr I = (Site * 31 + Size / 16 + Try) % Tables::MostFindings;
+    const uptr I = (uptr(Site) * 31 + Size / 16 + Try) % Tables::MostFindings;
     ReadFinding &F = T->Findings[I];
     if (F.Blocks && !(F.Site == Site && F.Size == Size && F.IsExact == IsExact))
       continue;
@@ -126,8 +125,9 @@ ReadFinding *UninitReads::findFinding(u16 Site, uptr Size, bool IsExact) {
   return nullptr;
 }
 
-// Reads a page in the middle of a range that nobody has touched, and returns how
-// many pages that has mapped. The range is as it was afterwards. 0: not known.
+// Reads a page in the middle of a range that nobody has touched, and returns
+// how many pages that has mapped. The range is as it was afterwards. 0: not
+// known.
 uptr UninitReads::measure(uptr Base, uptr Size) {
   const uptr PageSize = scudo::getPageSizeCached();
   {
@@ -177,8 +177,7 @@ void UninitReads::watch(BlockSpan *Span, bool IsMoved) {
   if (!Switch.isIntact())
     beginEpoch();
   const bool IsSwitchedOff = Switch.switchOff(Base, Size) == 0;
-  uptr &PagesARead =
-      T->PagesARead[IsSwitchedOff][static_cast<u32>(B.Kind)];
+  uptr &PagesARead = T->PagesARead[IsSwitchedOff][static_cast<u32>(B.Kind)];
   if (IsMoved)
     dropMarks(*Span);
   else
@@ -199,17 +198,29 @@ void UninitReads::watch(BlockSpan *Span, bool IsMoved) {
 }
 
 void UninitReads::count(const LargeHeader *H) {
+  scudo::ScopedLock L(Mutex);
+  takeOver();
+  if (!findSettled(H + 1))
+    countReads(H);
+}
+
+void UninitReads::countFreed(const LargeHeader *H) {
+  scudo::ScopedLock L(Mutex);
+  takeOver();
+  // From now on another thread's block may lie there.
+  if (Settled **Link = findSettled(H + 1))
+    *Link = (*Link)->Next;
+  else
+    countReads(H);
+}
+
+void UninitReads::countReads(const LargeHeader *H) {
   const ReadWatch Watch = H->Span.Reads;
-  if (Watch.Epoch == 0)
+  if (Watch.Epoch == 0 || Watch.Epoch < T->FirstEpoch)
     return;
   const uptr PageSize = scudo::getPageSizeCached();
   const UserViews Views = getUserViews(H);
   if (Views.Size == 0)
-    return;
-
-  scudo::ScopedLock L(Mutex);
-  takeOver();
-  if (Watch.Epoch < T->FirstEpoch || isSettled(H + 1))
     return;
   const bool IsExact =
       Watch.IsExact &&
@@ -227,14 +238,15 @@ void UninitReads::count(const LargeHeader *H) {
     if (IsExact) {
       Reads += Run.Size / PageSize;
     } else {
-      const uptr From = scudo::Max(scudo::roundDown(Run.Base, Group), CountedEnd);
+      const uptr From =
+          scudo::Max(scudo::roundDown(Run.Base, Group), CountedEnd);
       const uptr To = scudo::roundUp(End, Group);
       Reads += (To - scudo::Min(From, To)) / Group;
       CountedEnd = scudo::Max(CountedEnd, To);
     }
-    const ReadRange Range = {
-        scudo::Max(Run.Base, Views.UserPos) - Views.UserPos,
-        scudo::Min(End - Views.UserPos, Views.UserSize)};
+    const ReadRange Range = {scudo::Max(Run.Base, Views.UserPos) -
+                                 Views.UserPos,
+                             scudo::Min(End - Views.UserPos, Views.UserSize)};
     ReadRange *Last =
         First.NumRanges ? &First.Ranges[First.NumRanges - 1] : nullptr;
     if (Last && Last->End == Range.Begin)
@@ -260,18 +272,19 @@ void UninitReads::count(const LargeHeader *H) {
   F->Reads += Reads;
 }
 
-bool UninitReads::isSettled(const void *Block) const {
-  for (const Settled *S = FirstSettled; S; S = S->Next)
-    if (S->Block == Block)
-      return true;
-  return false;
+// The link that leads to the block's entry; nullptr: it has none.
+UninitReads::Settled **UninitReads::findSettled(const void *Block) {
+  for (Settled **Link = &FirstSettled; *Link; Link = &(*Link)->Next)
+    if ((*Link)->Block == Block)
+      return Link;
+  return nullptr;
 }
 
 void UninitReads::settle(void *Block, Settled *Entry) {
   const LargeHeader *H = getCheckedHeader(Block);
-  count(H);
   scudo::ScopedLock L(Mutex);
   takeOver();
+  countReads(H);
   Entry->Block = H + 1;
   Entry->Next = FirstSettled;
   FirstSettled = Entry;
@@ -282,11 +295,11 @@ void UninitReads::settle(void *Block, Settled *Entry) {
 void UninitReads::endSettled(Settled *Entry, bool KeepsBlock) {
   scudo::ScopedLock L(Mutex);
   takeOver();
-  Settled **Link = &FirstSettled;
-  while (*Link && *Link != Entry)
-    Link = &(*Link)->Next;
-  if (*Link)
-    *Link = Entry->Next;
+  for (Settled **Link = &FirstSettled; *Link; Link = &(*Link)->Next)
+    if (*Link == Entry) {
+      *Link = Entry->Next;
+      break;
+    }
   if (!KeepsBlock)
     return;
   const LargeHeader *H = getCheckedHeader(Entry->Block);

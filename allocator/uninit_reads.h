@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Which pages of large blocks were read though nobody had written to them
-// (uninit=report). A clean page that was read is in the page tables as a page of
-// its window, which pagemap shows; so nothing is done at the reads themselves,
-// and what they cost is what it costs to ask when a block is freed.
+// (uninit=report). A clean page that was read is in the page tables as a page
+// of its window, which pagemap shows; so nothing is done at the reads
+// themselves, and what they cost is what it costs to ask when a block is freed.
 //
 // See docs/uninitialised-reads.md for what is and is not seen.
 
@@ -81,18 +81,20 @@ public:
   int start();
   bool isOn() const { return UNLIKELY(T != nullptr); }
 
-  // A new block, which is nobody's yet: notes who allocates it, and in Span what
-  // count() has to know. IsMoved: its pages were another block's, which was
-  // settled.
+  // A new block, which is nobody's yet: notes who allocates it, and in Span
+  // what count() has to know. IsMoved: its pages were another block's, which
+  // was settled.
   void watch(BlockSpan *Span, bool IsMoved) EXCLUDES(Mutex);
 
-  // Counts what was read in a block that is about to be freed.
+  // Counts what was read in a block that is in use, or that is being freed and
+  // is still mapped.
   void count(const LargeHeader *H) EXCLUDES(Mutex);
+  void countFreed(const LargeHeader *H) EXCLUDES(Mutex);
 
-  // Around realloc(), which may itself read all of a block: what was read so far
-  // is counted; what is read while it is settled is not, also if the block is
-  // freed meanwhile. Entry is the caller's, on its stack. KeepsBlock: whether
-  // it is still there.
+  // Around realloc(), which may itself read all of a block: what was read so
+  // far is counted; what is read while it is settled is not, nor when the block
+  // is freed meanwhile. Entry is the caller's, on its stack. KeepsBlock:
+  // whether it is still there.
   struct Settled {
     const void *Block;
     Settled *Next;
@@ -144,7 +146,8 @@ private:
   u16 findSite(const uptr *Callers, u32 NumCallers) REQUIRES(Mutex);
   ReadFinding *findFinding(u16 Site, uptr Size, bool IsExact) REQUIRES(Mutex);
   uptr measure(uptr Base, uptr Size) REQUIRES(Mutex);
-  bool isSettled(const void *Block) const REQUIRES(Mutex);
+  void countReads(const LargeHeader *H) REQUIRES(Mutex);
+  Settled **findSettled(const void *Block) REQUIRES(Mutex);
   bool dropMarks(uptr Base, uptr Size, uptr *Dropped) REQUIRES(Mutex);
   void dropMarks(const BlockSpan &Span) REQUIRES(Mutex);
 

@@ -12,8 +12,9 @@
 namespace refpage {
 
 // Counts in the blocks that are in use and appends all that was found, with
-// addresses of code as file and distance from its first byte in memory. `refpage
-// uninit` reads it: docs/uninitialised-reads.md has the form of the lines.
+// addresses of code as file and distance from its first byte in memory.
+// `refpage uninit` reads it: docs/uninitialised-reads.md has the form of the
+// lines.
 void appendUninitReport(scudo::ScopedString *Str);
 
 } // namespace refpage

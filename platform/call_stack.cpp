@@ -56,8 +56,7 @@ u32 getCallers(uptr *Addresses, u32 Most) {
     Count = static_cast<u32>(
         backtrace(reinterpret_cast<void **>(Found), static_cast<int>(Asked)));
   } else {
-    Count =
-        static_cast<u32>(android_unsafe_frame_pointer_chase(Found, Asked));
+    Count = static_cast<u32>(android_unsafe_frame_pointer_chase(Found, Asked));
   }
   u32 First = 0;
   while (First != Count && isOwn(Found[First]))

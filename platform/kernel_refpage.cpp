@@ -127,7 +127,7 @@ int createRefpageBySyscall(const void *Content, u32 Size, UnderFilter Mode,
     return errno;
   // What another call returns need not be a descriptor.
   constexpr long MostFds = 1L << 30;
-  if (Fd > MostFds || 
+  if (Fd > MostFds ||
       readLink(static_cast<int>(Fd), REFPAGE_LINK) != FdLink::Wanted)
     return EBADMSG;
   return parkRefpage(static_cast<int>(Fd), New);

@@ -20,8 +20,8 @@ enum class BackendRequest : u8 {
   Memset,
 };
 
-// The same, or what comes nearest to it and makes pages that show in pagemap when
-// they were read: not so the device's other kinds.
+// The same, or what comes nearest to it and makes pages that show in pagemap
+// when they were read: not so the device's other kinds.
 constexpr BackendRequest getRequestThatShowsReads(BackendRequest Asked) {
   return Asked == BackendRequest::DeviceUnaccounted ||
                  Asked == BackendRequest::DeviceFresh

@@ -224,13 +224,16 @@ class SandboxDeathTest : public SeccompDeathTest {
 protected:
   [[noreturn]] static void startIn(const std::vector<AllowedCall> &Allowed,
                                    unsigned Otherwise) {
+    installAllowList(Allowed, Otherwise);
+    start();
+  }
+  [[noreturn]] static void start() {
     const std::string Preload =
         "LD_PRELOAD=" + std::string(getenv("PWD")) + "/" + Library;
     char Stats[] = "REFPAGE_OPTIONS=stats=1";
     char *const Arguments[] = {const_cast<char *>(Program), nullptr};
     char *const Environment[] = {const_cast<char *>(Preload.c_str()), Stats,
                                  nullptr};
-    installAllowList(Allowed, Otherwise);
     execve(Program, Arguments, Environment);
     _exit(97);
   }
@@ -255,6 +258,16 @@ TEST_F(SandboxDeathTest, DockersDefaultProfile) {
 TEST_F(SandboxDeathTest, SystemdsSystemService) {
   EXPECT_EXIT(
       startIn(readSandbox("systemd_system_service"), SECCOMP_RET_KILL_PROCESS),
+      testing::ExitedWithCode(0), UsedWindows);
+}
+
+// Upstream's cookie and our keys are made of something else then.
+TEST_F(SandboxDeathTest, NoRandomNumbers) {
+  EXPECT_EXIT(
+      {
+        installFilter({SYS_getrandom}, failWith(ENOSYS));
+        start();
+      },
       testing::ExitedWithCode(0), UsedWindows);
 }
 

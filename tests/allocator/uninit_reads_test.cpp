@@ -85,7 +85,8 @@ TEST_F(UninitReadsTest, AReadBeforeAnyWriteIsFoundInBlocksOfAllSizes) {
 TEST_F(UninitReadsTest, TheKernelsOwnPagesShowEachRead) {
   constexpr size_t Size = 3001 * KiB;
   void *Ptr = malloc(Size);
-  const bool IsKernels = nameOfMapping(placeOf(Ptr) + MiB) == "anon_inode:[refpage]";
+  const bool IsKernels =
+      nameOfMapping(placeOf(Ptr) + MiB) == "anon_inode:[refpage]";
   readAt(Ptr, MiB);
   free(Ptr);
   expectRead(Size, MiB);
@@ -299,16 +300,16 @@ TEST_F(UninitReadsTest, WhoAllocatedIsTold) {
   readAt(Ptr, 100 * KiB);
   free(Ptr);
   bool IsFound = false;
-  TheUninitReads.forEachFinding(
-      [&](const ReadFinding &F, const refpage::CallSite &Site) {
-        if (F.Size != Size)
-          return;
-        for (uint32_t I = 0; I != Site.NumCallers; I++) {
-          const uintptr_t Start = reinterpret_cast<uintptr_t>(&allocateHere);
-          constexpr uintptr_t MostCode = 256;
-          IsFound |= Site.Callers[I] > Start && Site.Callers[I] < Start + MostCode;
-        }
-      });
+  TheUninitReads.forEachFinding([&](const ReadFinding &F,
+                                    const refpage::CallSite &Site) {
+    if (F.Size != Size)
+      return;
+    for (uint32_t I = 0; I != Site.NumCallers; I++) {
+      const uintptr_t Start = reinterpret_cast<uintptr_t>(&allocateHere);
+      constexpr uintptr_t MostCode = 256;
+      IsFound |= Site.Callers[I] > Start && Site.Callers[I] < Start + MostCode;
+    }
+  });
   EXPECT_TRUE(IsFound);
 }
 

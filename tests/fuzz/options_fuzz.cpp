@@ -45,9 +45,13 @@ void checkRanges(const Options &O) {
     fail("cache_max is %zu, protect_from %zu", O.cache_max.Value,
          O.protect_from.Value);
   if (O.variant > Variant::Refpage || O.backend > BackendRequest::Memset ||
-      O.tag > TagRequest::Sync)
-    fail("variant %d, backend %d, tag %d", int(O.variant), int(O.backend),
-         int(O.tag));
+      O.tag > TagRequest::Sync || O.stats > StatsFormat::Json ||
+      O.uninit > UninitMode::Report)
+    fail("what is one of several is none of them");
+  for (const char *Path : {O.log.Text, O.density.Text})
+    if (strnlen(Path, sizeof(O.log.Text)) == sizeof(O.log.Text) ||
+        strchr(Path, ':'))
+      fail("a path without an end, or with a colon");
 }
 
 // The options as somebody writes them who wants just these.
@@ -57,6 +61,8 @@ std::string print(const Options &O) {
       "auto",         "syscall", "device", "device_unaccounted",
       "device_fresh", "memfd",   "memset"};
   static const char *const Tags[] = {"auto", "off", "async", "sync"};
+  static const char *const Formats[] = {"0", "1", "json"};
+  static const char *const Uninits[] = {"off", "report"};
   std::string Pattern;
   u8 Bytes[sizeof(O.pattern.Value)];
   memcpy(Bytes, &O.pattern.Value, sizeof(Bytes));
@@ -70,7 +76,10 @@ std::string print(const Options &O) {
          ":window_max=" + std::to_string(O.window_max.Value) +
          ":cache_max=" + std::to_string(O.cache_max.Value) +
          ":protect_from=" + std::to_string(O.protect_from.Value) +
-         ":tag=" + Tags[int(O.tag)] + ":stats=" + (O.stats ? "1" : "0") +
+         ":tag=" + Tags[int(O.tag)] + ":stats=" + Formats[int(O.stats)] +
+         ":log=" + (O.log.Text[0] ? O.log.Text : "stderr") +
+         ":uninit=" + Uninits[int(O.uninit)] +
+         ":density=" + (O.density.Text[0] ? O.density.Text : "off") +
          ":help=" + (O.help ? "1" : "0");
 }
 

@@ -46,11 +46,11 @@ protected:
   }
   uptr countMapped() {
     uptr Size = 0;
-    EXPECT_TRUE(Pages.forEachReadRun(Base, NumPages * Page,
-                                     [&](const PageRun &Run) {
-                                       Size += Run.Size;
-                                       return true;
-                                     }));
+    EXPECT_TRUE(
+        Pages.forEachReadRun(Base, NumPages * Page, [&](const PageRun &Run) {
+          Size += Run.Size;
+          return true;
+        }));
     return Size / Page;
   }
 

@@ -140,11 +140,13 @@ def run_memcheck(command, folder, limit):
             kind = error.findtext("kind")
             if kind not in ("UninitCondition", "UninitValue", "SyscallParam"):
                 continue
-            origins.add(origin(error, kind, what))
+            origins.add(origin(error, what))
+    # What was computed from uninitialised memory, of which memcheck knows no more.
+    origins.discard(None)
     return origins, time.monotonic() - began
 
 
-def origin(error, kind, what):
+def origin(error, what):
     """The call stack of the allocation: the last one; None: not on the heap."""
     stacks = error.findall("stack")
     if "heap allocation" not in what and "inside a block of size" not in what:

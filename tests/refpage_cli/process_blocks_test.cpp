@@ -180,6 +180,23 @@ TEST_F(ProcessBlocksTest, ZerosThatWereReadAreClean) {
   }
 }
 
+// It leaves four pages unused at most, in front of its header.
+TEST_F(ProcessBlocksTest, ABlockThatWasUsedAgain) {
+  const Child Of([] {
+    for (int I = 0; I != 20; I++) {
+      Kept[I] = malloc(200 * KiB);
+      memset(Kept[I], 1, 200 * KiB);
+    }
+    for (int I = 0; I != 20; I++)
+      free(Kept[I]);
+    for (int I = 0; I != 20; I++)
+      Kept[I] = malloc(200 * KiB - I % 5 * Page);
+  });
+  const ProcessBlocks Found = Of.look();
+  EXPECT_TRUE(Found.IsComplete);
+  EXPECT_EQ(Found.Live.size(), Of.said().Blocks);
+}
+
 TEST_F(ProcessBlocksTest, AFreedBlockIsNotInUse) {
   const Child Of([] {
     Kept[0] = malloc(Partly);

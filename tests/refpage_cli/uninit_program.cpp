@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Planted bugs, and programs without any: for `refpage uninit`, and for Valgrind
-// to judge. A read counts where the program's behaviour depends on it.
+// Planted bugs, and programs without any: for `refpage uninit`, and for
+// Valgrind to judge. A read counts where the program's behaviour depends on it.
 //
 // uninit_program CASE...
 
@@ -134,12 +134,18 @@ struct Case {
   void (*Run)();
 };
 constexpr Case Cases[] = {
-    {"untouched", untouched},   {"large", large},
-    {"half_filled", halfFilled}, {"grown", grown},
-    {"at_exit", atExit},        {"system_call", systemCall},
-    {"beside_a_write", besideAWrite}, {"copied", copied},
-    {"correct", correct},       {"in_a_child", inAChild},
-    {"failing", failing},       {"killed", killed},
+    {"untouched", untouched},
+    {"large", large},
+    {"half_filled", halfFilled},
+    {"grown", grown},
+    {"at_exit", atExit},
+    {"system_call", systemCall},
+    {"beside_a_write", besideAWrite},
+    {"copied", copied},
+    {"correct", correct},
+    {"in_a_child", inAChild},
+    {"failing", failing},
+    {"killed", killed},
 };
 
 } // namespace

@@ -23,14 +23,19 @@
 
 namespace refpage {
 
-// As called by mmapWrapper(), which has looked whether it may fail.
+// EAGAIN: of a program that locks all its memory (mlockall), at RLIMIT_MEMLOCK.
+inline bool isShortage(int Error) { return Error == ENOMEM || Error == EAGAIN; }
+
+// As called by mmapWrapper(), which has looked whether it may run out of
+// memory, but takes only ENOMEM for that.
 inline void reportMapping(scudo::uptr SizeIfOOM) {
-  scudo::reportMapError(SizeIfOOM);
+  if (errno != EAGAIN)
+    scudo::reportMapError(SizeIfOOM);
 }
 
 // As called by remapImpl(), right after mmap().
 inline void reportMapping() {
-  if (errno != ENOMEM)
+  if (!isShortage(errno))
     scudo::reportMapError();
 }
 

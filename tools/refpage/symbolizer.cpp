@@ -46,6 +46,7 @@ uint64_t getFirstAddress(const std::string &Module) {
 // What the command writes to stdout. False if it cannot be run or fails.
 bool runProgram(std::vector<std::string> Words, std::string *Output) {
   std::vector<char *> Arguments;
+  Arguments.reserve(Words.size() + 1);
   for (std::string &Word : Words)
     Arguments.push_back(Word.data());
   Arguments.push_back(nullptr);
@@ -66,9 +67,8 @@ bool runProgram(std::vector<std::string> Words, std::string *Output) {
   close(Ends[1]);
   Output->clear();
   char Part[4096];
-  for (ssize_t Got;
-       !Error && ((Got = read(Ends[0], Part, sizeof(Part))) > 0 ||
-                  (Got == -1 && errno == EINTR));)
+  for (ssize_t Got; !Error && ((Got = read(Ends[0], Part, sizeof(Part))) > 0 ||
+                               (Got == -1 && errno == EINTR));)
     if (Got > 0)
       Output->append(Part, static_cast<size_t>(Got));
   close(Ends[0]);

@@ -15,6 +15,8 @@
 #include "tools/refpage/table.h"
 #include "tools/refpage/uninit_log.h"
 
+#include <string.h>
+
 #include <algorithm>
 
 namespace refpage {
@@ -94,7 +96,7 @@ std::string describe(const CodeAddress &Address, const Symbolizer &Symbols) {
   if (Address.Module.empty())
     return Offset;
   const CodeLocation At = Symbols.find(Address);
-  const std::string Place = Address.Module + "+" + Offset;
+  std::string Place = Address.Module + "+" + Offset;
   if (At.Function.empty())
     return Place;
   if (!At.Line)

@@ -87,13 +87,14 @@ bool parseFinding(const std::string &Line, UninitFinding *Finding) {
   std::string Ranges;
   const std::string Rest = Line.substr(static_cast<size_t>(End));
   Finding->IsExact = startsWith(Rest, "pages read at", &Ranges);
-  if (!Finding->IsExact && !startsWith(Rest, "reads, at least, within", &Ranges))
+  if (!Finding->IsExact &&
+      !startsWith(Rest, "reads, at least, within", &Ranges))
     return false;
   const char *Text = Ranges.c_str();
   uint64_t From;
   uint64_t To;
-  for (int Length; sscanf(Text, " %" SCNu64 "-%" SCNu64 "%n", &From, &To,
-                          &Length) == 2;
+  for (int Length;
+       sscanf(Text, " %" SCNu64 "-%" SCNu64 "%n", &From, &To, &Length) == 2;
        Text += Length)
     Finding->Ranges.emplace_back(From, To);
   Finding->HasMoreRanges = Ranges.find("...") != std::string::npos;

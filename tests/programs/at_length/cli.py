@@ -7,7 +7,9 @@ import os
 import pathlib
 import pkgutil
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 
 from . import cases, rounds, settings, table
@@ -147,6 +149,8 @@ def main(words=None):
         print("\n".join(known))
         return 0
     chosen = [known[name] for name in arguments.cases or known]
+    # As an interrupt does: what was started is ended, and what was made removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Not for its owner alone: some programs do not run as root.
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="programs-"))
     try:

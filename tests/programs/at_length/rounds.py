@@ -8,6 +8,7 @@ import shutil
 import statistics
 import tempfile
 import time
+import traceback
 
 import harness
 
@@ -57,11 +58,15 @@ def run_case(case, place, settings, turn, outcomes, scratch):
         began = time.monotonic()
         try:
             result, run = run_once(case, place, setting, scratch)
-        except CaseError as error:
+        except Exception as error:
+            # Others are what a case met that did not find what it looks for.
+            text = str(error)
+            if not isinstance(error, CaseError):
+                text = "".join(traceback.format_exception(error))
             if setting.name == REFERENCE:
-                outcomes.error = str(error)
-            outcomes.fault(setting.name, str(error))
-            print(f"{case.name}:{setting.name}: {error}")
+                outcomes.error = text
+            outcomes.fault(setting.name, text)
+            print(f"{case.name}:{setting.name}: {text}")
             continue
         took = time.monotonic() - began
         cost = run.cost()

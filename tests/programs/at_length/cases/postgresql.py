@@ -3,8 +3,9 @@
 
 import re
 import signal
+import time
 
-from ..case import Case
+from ..case import Case, CaseError
 
 CLIENTS, TRANSACTIONS, SCALE = 4, 1500, 2
 
@@ -49,6 +50,17 @@ SELECT count(bt_index_check(c.oid)) FROM pg_class c WHERE c.relkind = 'i' AND
 """
 
 
+def wait_for(is_ready):
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            return is_ready()
+        except CaseError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 def run(run):
     programs = run.place.packages / "usr/lib/postgresql/15/bin"
     libraries = {"LD_LIBRARY_PATH": run.place.libraries()}
@@ -68,19 +80,20 @@ def run(run):
         )
 
     with run.server(programs / "postgres", "-D", data, stop=signal.SIGINT, **libraries):
-        wait = "for i in $(seq 600); do [ -S data/.s.PGSQL.5432 ] && exit; sleep 0.1; done"
-        run.client("sh", "-c", wait + "; exit 1")
+        wait_for(lambda: client("pg_isready"))
         client("pgbench", "--initialize", f"--scale={SCALE}", "--quiet", "postgres")
         client(
             *("pgbench", f"--client={CLIENTS}", f"--transactions={TRANSACTIONS}"),
             *("--jobs=2", "--random-seed=1", "postgres"),
         )
         sql = ("psql", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "postgres")
+        balances = client(*sql, feed=CHECKS)
+        queries = client(*sql, feed=QUERIES)
         dump = client("pg_dump", "--table=rows", "postgres")
         return {
             "initdb": initdb.replace(str(data), "DATA"),
-            "pgbench": client(*sql, feed=CHECKS),
-            "queries": client(*sql, feed=QUERIES),
+            "balances": balances,
+            "queries": queries,
             # Two lines have a random key.
             "dump": re.sub(r"(?m)^\\(un)?restrict .*", "", dump),
         }

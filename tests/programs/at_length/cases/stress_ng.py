@@ -8,7 +8,7 @@ from ..case import Case
 # By stressor: how many operations, a few seconds together on glibc, and more.
 STRESSORS = {
     "malloc": ("40000", "--malloc-bytes=8m", "--malloc-max=512", "--malloc-pthreads=2"),
-    "bigheap": ("1500", "--bigheap-growth=1m"),
+    "bigheap": ("300", "--bigheap-growth=1m"),
     "heapsort": ("8",),
     "list": ("60",),
     "zlib": ("20",),
