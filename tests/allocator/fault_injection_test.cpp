@@ -320,6 +320,7 @@ TEST(FaultCoverageTest, AllDocumentedCalls) {
     printf(" %3zu", P + 1);
   printf("\n");
   std::vector<Report> Reports;
+  Reports.reserve(Paths.size());
   for (const FaultPath &Path : Paths)
     Reports.push_back(goInChild(Path, Fault()));
   int Pairs = 0;

@@ -95,8 +95,9 @@ CallKind kindOfFcntl(int Command) {
     return CallKind::FcntlGetSeals;
   case F_ADD_SEALS:
     return CallKind::FcntlAddSeals;
+  default:
+    return CallKind::Count;
   }
-  return CallKind::Count;
 }
 
 CallKind kindOfMadvise(int Advice) {
@@ -110,8 +111,9 @@ CallKind kindOfMadvise(int Advice) {
     return CallKind::MadviseHugepage;
   case MADV_WIPEONFORK:
     return CallKind::MadviseWipeonfork;
+  default:
+    return CallKind::Count;
   }
-  return CallKind::Count;
 }
 
 CallKind kindOfMmap(int Protection, int Flags) {

@@ -142,7 +142,7 @@ void Hardship::runOut(double Seconds) {
     case 3:
       limit(RLIMIT_FSIZE, upTo(128 * KiB));
       break;
-    case 4:
+    default:
       exhaustMappings();
       break;
     }

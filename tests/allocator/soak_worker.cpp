@@ -225,7 +225,7 @@ void SoakWorker::adjust() {
   case 4:
     mallopt(M_CACHE_COUNT_MAX, static_cast<int>(upTo(64)));
     break;
-  case 5:
+  default:
     mallopt(M_CACHE_SIZE_MAX, static_cast<int>(upTo(256 * MiB)));
     break;
   }

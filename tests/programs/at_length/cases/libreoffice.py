@@ -93,7 +93,7 @@ def run(run):
 
 CASE = Case(
     name="libreoffice",
-    about="LibreOffice converts a document of 60 pages from HTML to its own format, and"
+    about="LibreOffice converts a document of 138 pages from HTML to its own format, and"
     " that to PDF, text and RTF: the bytes of each but for dates, and for the order of"
     " fonts in the PDF, which is that of their addresses",
     run=run,
