@@ -45,11 +45,10 @@ uptr getLeastSize(u32 Class) {
 void initDensityTrace() {
   const char *Path = getOptions().density.Text;
   uptr Base;
-  if (!*Path ||
-      mapSharedFile(Path,
-                    scudo::roundUp(sizeof(DensityCounts),
-                                   scudo::getPageSizeCached()),
-                    &Base) != 0)
+  if (!*Path || mapSharedFile(Path,
+                              scudo::roundUp(sizeof(DensityCounts),
+                                             scudo::getPageSizeCached()),
+                              &Base) != 0)
     return;
   DensityCounts *New = reinterpret_cast<DensityCounts *>(Base);
   scudo::atomic_store_relaxed(&New->Version, DensityCounts::ExpectedVersion);
@@ -67,8 +66,7 @@ void traceDensity(Looked When, uptr Size, uptr Written, uptr Front) {
   if (LIKELY(!C))
     return;
   DensityCounts::SizeClass &Class = C->Classes[getDensityClass(Size)];
-  const uptr Share =
-      scudo::Min(Written, Size) / scudo::Max<uptr>(Size / 10, 1);
+  const uptr Share = scudo::Min(Written, Size) / scudo::Max<uptr>(Size / 10, 1);
   add(Class.Blocks[static_cast<u32>(When)], 1);
   add(Class.Bytes, Size);
   add(Class.Written, Written);
