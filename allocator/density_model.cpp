@@ -58,13 +58,13 @@ bool measure(const BlockSpan &Span, Pagemap &Pages, uptr *Written,
   constexpr u32 MaxRuns = 512;
   u32 Runs = 0;
   *Written = *Front = 0;
-  return Pages.forEachWrittenRun(
-      Span.CommitBase, Span.CommitSize, [&](const PageRun &Run) {
-        if (Run.Base == Span.CommitBase + *Front)
-          *Front += Run.Size;
-        *Written += Run.Size;
-        return ++Runs != MaxRuns;
-      });
+  return Pages.forEachWrittenRun(Span.CommitBase, Span.CommitSize,
+                                 [&](const PageRun &Run) {
+                                   if (Run.Base == Span.CommitBase + *Front)
+                                     *Front += Run.Size;
+                                   *Written += Run.Size;
+                                   return ++Runs != MaxRuns;
+                                 });
 }
 
 } // namespace
@@ -106,7 +106,8 @@ uptr DensityModel::getKnownFront(uptr CommitSize) const {
 }
 
 bool DensityModel::hasGrownFull(uptr CommitSize) const {
-  return atomic_load_relaxed(&Classes[getDensityClass(CommitSize)].HasGrownFull);
+  return atomic_load_relaxed(
+      &Classes[getDensityClass(CommitSize)].HasGrownFull);
 }
 
 void DensityModel::noteGrownFull(uptr CommitSize, bool Full) {

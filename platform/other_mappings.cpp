@@ -50,8 +50,8 @@ bool OtherMappings::parseStart(OtherMapping *Mapping) const {
   unsigned Minor;
   int NameAt = 0;
   OtherMapping New;
-  if (sscanf(Line, "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64 " %x:%x %" SCNu64
-             " %n",
+  if (sscanf(Line,
+             "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
              &New.Base, &New.End, Rights, &New.Offset, &Major, &Minor,
              &New.Inode, &NameAt) != 7)
     return false;

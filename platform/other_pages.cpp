@@ -71,8 +71,8 @@ int OtherPages::scan(uptr *Next, uptr End, OtherPageRun *Runs, u32 *Count) {
   A.Regions = reinterpret_cast<uptr>(Regions);
   A.MaxRegions = ARRAY_SIZE(Regions);
   A.AnyOfCategories = CategoryPresent | CategorySwapped;
-  A.ReturnedCategories = CategoryPresent | CategorySwapped | CategoryFile |
-                         CategoryZeroPage;
+  A.ReturnedCategories =
+      CategoryPresent | CategorySwapped | CategoryFile | CategoryZeroPage;
   const int Found = ioctl(Fd, PagemapScan, &A);
   if (Found < 0)
     return errno;
@@ -84,10 +84,10 @@ int OtherPages::scan(uptr *Next, uptr End, OtherPageRun *Runs, u32 *Count) {
     const uptr Base = static_cast<uptr>(R.Start);
     const uptr Size = static_cast<uptr>(R.End - R.Start);
     if (R.Categories & (CategoryFile | CategoryZeroPage)) {
-      append({Base, Size,
-              R.Categories & CategoryFile ? OtherPage::File
-                                          : OtherPage::ZeroPage},
-             Runs, Count);
+      append(
+          {Base, Size,
+           R.Categories & CategoryFile ? OtherPage::File : OtherPage::ZeroPage},
+          Runs, Count);
     } else if (R.Categories & CategorySwapped) {
       append({Base, Size, OtherPage::Swapped}, Runs, Count);
     } else {
@@ -100,8 +100,7 @@ int OtherPages::scan(uptr *Next, uptr End, OtherPageRun *Runs, u32 *Count) {
   return 0;
 }
 
-int OtherPages::readRuns(uptr *Next, uptr End, OtherPageRun *Runs,
-                         u32 *Count) {
+int OtherPages::readRuns(uptr *Next, uptr End, OtherPageRun *Runs, u32 *Count) {
   *Count = 0;
   if (MayScan && *Next >= EntriesEnd) {
     const int Error = scan(Next, End, Runs, Count);
@@ -110,8 +109,7 @@ int OtherPages::readRuns(uptr *Next, uptr End, OtherPageRun *Runs,
     else
       return Error;
   }
-  const uptr PartEnd =
-      MayScan ? scudo::Min(EntriesEnd, End) : End;
+  const uptr PartEnd = MayScan ? scudo::Min(EntriesEnd, End) : End;
   return readEntries(Next, PartEnd, Runs, Count);
 }
 

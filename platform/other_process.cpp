@@ -63,8 +63,7 @@ int OtherProcess::getName(Name *Result) const {
   if (const int Error = openFile("comm", &Fd))
     return Error;
   uptr Got;
-  const int Error =
-      readAt(Fd, Result->Text, sizeof(Result->Text) - 1, 0, &Got);
+  const int Error = readAt(Fd, Result->Text, sizeof(Result->Text) - 1, 0, &Got);
   closeFile(Fd);
   if (Error)
     return Error;
@@ -127,9 +126,8 @@ int readAt(int Fd, void *Buffer, uptr Size, u64 Offset, uptr *Got) {
   ScopedErrno KeepErrno;
   *Got = 0;
   while (*Got != Size) {
-    const ssize_t Part =
-        pread(Fd, static_cast<char *>(Buffer) + *Got, Size - *Got,
-              static_cast<off_t>(Offset + *Got));
+    const ssize_t Part = pread(Fd, static_cast<char *>(Buffer) + *Got,
+                               Size - *Got, static_cast<off_t>(Offset + *Got));
     if (Part == 0)
       break;
     if (Part > 0)

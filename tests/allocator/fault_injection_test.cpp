@@ -9,7 +9,7 @@
 // Which calls a way makes is found out by going it. FAULT_POSITIONS says how
 // many of the n of a call are tried (1 or 2, the first and the last one; from 3
 // on each both once and from there on), FAULT_ROUNDS how many random rounds
-// there are of each way (2), FAULT_SEED which ones.
+// there are of each way (as many), FAULT_SEED which ones.
 
 #include "tests/allocator/fault_injector.h"
 #include "tests/allocator/fault_paths.h"
@@ -239,7 +239,7 @@ TEST_P(FaultInjectionTest, SeveralAtRandom) {
   const Report Clean = goInChild(Path, Fault());
   const unsigned Seed =
       getNumber("FAULT_SEED", static_cast<unsigned>(time(nullptr)));
-  const unsigned Rounds = getNumber("FAULT_ROUNDS", getEmulator() ? 1 : 2);
+  const unsigned Rounds = getNumber("FAULT_ROUNDS", getDefaultPositions());
   for (unsigned Round = 0; Round != Rounds && !HasFailure(); Round++) {
     Fault F;
     F.OneIn = 1U << (1 + (Seed + Round) % 6);

@@ -186,6 +186,10 @@ INSTANTIATE_TEST_SUITE_P(
                     "backend=memset", "pattern=0x1234:window_max=64K",
                     "protect_from=0", "cache_max=0"));
 
+// By name it is used under a filter, too, where there is the module.
+INSTANTIATE_TEST_SUITE_P(Device, DocumentedCallsDeathTest,
+                         testing::Values("backend=device:stats=1"));
+
 TEST_F(SeccompDeathTest, DocumentedCallsAreEnoughForAFatalError) {
   EXPECT_EXIT(
       {
