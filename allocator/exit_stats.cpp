@@ -5,7 +5,6 @@
 #include "allocator/options.h"
 #include "allocator/stats_source.h"
 #include "allocator/uninit_report.h"
-#include "platform/call_stack.h"
 #include "platform/process.h"
 
 #include <string.h>
@@ -18,12 +17,6 @@ KeptStream StatsStream;
 bool PrintsAtExit = false;
 
 bool seeksReads() { return getOptions().uninit == UninitMode::Report; }
-
-// Before the program's own code runs, which then is known by its callers too.
-__attribute__((constructor)) void prepareReport() {
-  if (UNLIKELY(seeksReads()))
-    loadUnwinder();
-}
 
 // After the exit handlers and the destructors of the program, whose
 // allocations count too.

@@ -9,6 +9,8 @@
 #include "allocator/heap.h"
 #include "allocator/heap_info.h"
 #include "allocator/heap_tagging.h"
+#include "allocator/options.h"
+#include "platform/call_stack.h"
 
 #include "scudo/interface.h"
 #include "wrappers_c.h"
@@ -47,6 +49,13 @@ void afterFork() {
     return;
   HasHeapForFork = false;
   TheHeap.enable();
+}
+
+// What uninit=report asks for the callers of malloc(), which loads a library of
+// the compiler's: before the program's own code runs, but not within malloc().
+__attribute__((constructor)) void loadUnwinderEarly() {
+  if (UNLIKELY(refpage::getOptions().uninit == refpage::UninitMode::Report))
+    refpage::loadUnwinder();
 }
 
 } // namespace

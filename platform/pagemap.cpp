@@ -65,7 +65,7 @@ NOINLINE bool Pagemap::entryRuns(int Fd, Wanted Pages, uptr *Next, uptr End,
                                  PageRun *Runs, u32 *Count) {
   const uptr PageSize = scudo::getPageSizeCached();
   u64 Entries[128];
-  static_assert(ARRAY_SIZE(Entries) <= 2 * MaxRuns, "");
+  static_assert(ARRAY_SIZE(Entries) <= 2UL * MaxRuns, "");
   const uptr Asked =
       scudo::Min<uptr>((End - *Next) / PageSize, ARRAY_SIZE(Entries));
   const off_t Offset = static_cast<off_t>(*Next / PageSize * sizeof(u64));

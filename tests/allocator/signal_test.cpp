@@ -86,7 +86,10 @@ bool useHeap() {
   return Good;
 }
 
-bool useHeapTwice() { return useHeap() && useHeap(); }
+bool useHeapTwice() {
+  const bool Good = useHeap();
+  return useHeap() && Good;
+}
 
 // What handlers do.
 

@@ -107,10 +107,10 @@ void useLibrary(const char *Path, int Flags) {
                               : "after a library");
 }
 
-} // namespace
-
 __attribute__((section(".preinit_array"),
                used)) void (*Preinit)() = beforeConstructors;
+
+} // namespace
 
 int main(int Argc, char **Argv) {
   visit("main");

@@ -31,8 +31,8 @@ NEEDED = """
     ftruncate fwrite getauxval getenv getpid getrlimit gettid ioctl madvise memchr memcmp
     memcpy memfd_create memmove memset mmap mprotect mremap munmap nanosleep open
     prctl pread pthread_atfork pthread_once pwritev read readlink sched_getaffinity
-    sigaction sigfillset stat strchr strcspn strerror strlen strncmp strncpy strstr
-    strtol syscall sysconf write
+    sigaction sigfillset stat strchr strcmp strcspn strerror strlen strncmp strncpy
+    strpbrk strstr strtol syscall sysconf write
     __errno_location __libc_current_sigrtmax __libc_current_sigrtmin
     __sched_cpucount
     pthread_setcancelstate
@@ -49,7 +49,7 @@ COMPILERS = """
 # Only if there is one.
 WEAK = """
     __libc_single_threaded __scudo_default_options android_set_abort_message
-    async_safe_write_log
+    async_safe_write_log backtrace
     __scudo_allocate_hook __scudo_deallocate_hook __scudo_realloc_allocate_hook
     __scudo_realloc_deallocate_hook
 """.split()

@@ -26,7 +26,10 @@ _WRAPPER_TESTS = [
 
 # Each with its reason in README.md.
 _SKIPPED = {
-    "wrappers_c_test": ["--gtest_filter=-ScudoWrappersCTest.AlignedAlloc"],
+    "wrappers_c_test": ["--gtest_filter=-" + ":".join([
+        "ScudoWrappersCTest.AlignedAlloc",
+        "ScudoWrappersCDeathTest.Fork",
+    ])],
     "combined_test": select({
         "@platforms//cpu:aarch64": ["--gtest_filter=-" + ":".join([
             "*BasicCombined%d_DefaultConfig.*" % i

@@ -129,7 +129,8 @@ class Checkout:
     def has_target(self, label):
         folder, _, name = label[2:].partition(":")
         package = self.top / folder.removesuffix("...").rstrip("/")
-        builds = [*package.glob("BUILD.bazel"), *package.glob("*.bzl")]
+        below = "**/" if folder.endswith("...") else ""
+        builds = [*package.glob(f"{below}BUILD.bazel"), *package.glob("*.bzl")]
         if not builds:
             return False
         if not name or name in ("all", "*") or folder.endswith("..."):
