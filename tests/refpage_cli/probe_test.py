@@ -72,7 +72,8 @@ class ProbeTest(unittest.TestCase):
         result = driver.run("probe", env=driver.environment(REFPAGE_OPTIONS="x=1"))
         self.assertEqual(result.returncode, 0)
         self.assertEqual(
-            result.stderr, "refpage: REFPAGE_OPTIONS: unknown option 'x', ignored\n"
+            result.stderr,
+            "refpage: REFPAGE_OPTIONS: unknown option 'x', ignored; help=1 prints all\n",
         )
 
 
