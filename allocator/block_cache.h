@@ -15,6 +15,7 @@
 
 #include "allocator/kept_block.h"
 #include "allocator/stats_json.h"
+#include "allocator/stats_text.h"
 #include "refpage_backend/backends.h"
 #include "refpage_backend/dense_fill.h"
 
@@ -270,10 +271,12 @@ public:
   void appendReport(scudo::ScopedString *Str) EXCLUDES(Mutex) {
     const CacheCounts Counts = getCounts();
     Str->append(
-        "refpage:   cache: %u of %u blocks came from it, %u gave pages; "
-        "keeps %zu KiB of %zu KiB at most\n",
-        Counts.Served, Counts.Asked, Counts.GavePages, Counts.KeptBytes >> 10,
-        Counts.BudgetBytes >> 10);
+        "refpage:   cache: %u of %u blocks came from it, %u gave pages; keeps ",
+        Counts.Served, Counts.Asked, Counts.GavePages);
+    appendBytes(Str, Counts.KeptBytes);
+    Str->append(" of ");
+    appendBytes(Str, Counts.BudgetBytes);
+    Str->append(" at most\n");
   }
 
   // Around fork(). An entry that another thread is about to put in or has just

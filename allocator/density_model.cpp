@@ -2,6 +2,7 @@
 
 #include "allocator/density_model.h"
 
+#include "allocator/stats_text.h"
 #include "refpage_backend/dense_fill.h"
 
 namespace refpage {
@@ -198,16 +199,19 @@ void DensityModel::getStats(scudo::ScopedString *Str) const {
     SizeReport Size;
     if (!getSize(I, &Size))
       continue;
-    Str->append("refpage:   blocks from %zu KiB on: looked at %u, %u %% of the "
-                "bytes written",
-                Size.FromBytes >> 10, Size.LookedAt, Size.WrittenPercent);
-    if (Size.FilledBytes == Size.FromBytes)
-      Str->append("; filled at once\n");
-    else if (Size.FilledBytes)
-      Str->append("; the first %zu KiB filled at once\n",
-                  Size.FilledBytes >> 10);
-    else
-      Str->append("; as reference pages\n");
+    Str->append("refpage:   blocks from ");
+    appendBytes(Str, Size.FromBytes);
+    Str->append(" on: looked at %u, %u %% of the bytes written; ",
+                Size.LookedAt, Size.WrittenPercent);
+    if (Size.FilledBytes == Size.FromBytes) {
+      Str->append("filled at once\n");
+    } else if (Size.FilledBytes) {
+      Str->append("the first ");
+      appendBytes(Str, Size.FilledBytes);
+      Str->append(" filled at once\n");
+    } else {
+      Str->append("as reference pages\n");
+    }
   }
 }
 

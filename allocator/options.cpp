@@ -234,7 +234,7 @@ void readPair(Word Pair, Options *Result, OptionComplaint Complain) {
 #undef REFPAGE_OPTION
   Line L;
   L.add("refpage: REFPAGE_OPTIONS: unknown option '").add(Key);
-  Complain(L.add("', ignored").end());
+  Complain(L.add("', ignored; help=1 prints all").end());
 }
 
 void complainOnStderr(const char *Text) {

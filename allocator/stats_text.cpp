@@ -28,6 +28,8 @@ struct ByteCount {
   const char *Name;
 };
 
+} // namespace
+
 void appendBytes(scudo::ScopedString *Str, uptr Bytes) {
   const ByteCount C(Bytes);
   if (Bytes < 1024)
@@ -35,8 +37,6 @@ void appendBytes(scudo::ScopedString *Str, uptr Bytes) {
   else
     Str->append("%zu.%zu %s", C.Whole, C.Tenths, C.Name);
 }
-
-} // namespace
 
 void appendBackendStats(const Options &Asked, const BackendStats &Stats,
                         scudo::ScopedString *Str) {

@@ -12,6 +12,9 @@
 
 namespace refpage {
 
+// Appends a number of bytes as "512 B", "1.0 MiB": cut off, not rounded.
+void appendBytes(scudo::ScopedString *Str, uptr Bytes);
+
 // Appends the block: which backend served how many blocks and bytes, what was
 // and was not filled, what the windows take, and what failed and why. One line
 // for a process without large blocks: a script starts many.

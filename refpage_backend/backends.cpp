@@ -96,6 +96,10 @@ int Backends::commit(uptr Base, uptr Size, const Contents &Holds,
   if (Error)
     return ENOMEM;
 
+  // Memory files stand in for what the kernel lacks.
+  if (Why == Reason::Requested && B->Kind == Backend::MemfdWindow &&
+      Request != BackendRequest::Memfd)
+    Why = Reason::NotHere;
   noteReason(Why, WindowError);
   add(Blocks[index(B->Kind)], 1);
   add(Bytes[index(B->Kind)], Size);

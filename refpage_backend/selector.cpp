@@ -25,7 +25,8 @@ const char *getReasonText(Reason Why) {
 bool isFallback(Reason Why) {
   return Why == Reason::MappingBudget || Why == Reason::NoWindow ||
          Why == Reason::NoTagsInFiles || Why == Reason::TagsRefused ||
-         Why == Reason::MapFailed || Why == Reason::WindowLost;
+         Why == Reason::NotHere || Why == Reason::MapFailed ||
+         Why == Reason::WindowLost;
 }
 
 Choice selectMethod(const BlockRequest &Block) {

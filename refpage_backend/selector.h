@@ -40,6 +40,7 @@ constexpr BackendRequest getRequestThatShowsReads(BackendRequest Asked) {
   REFPAGE_REASON(NoWindow, "no window could be made")                          \
   REFPAGE_REASON(NoTagsInFiles, "memory files do not keep tags here")          \
   REFPAGE_REASON(TagsRefused, "their memory could not be mapped with tags")    \
+  REFPAGE_REASON(NotHere, "what the options ask for is not to be had")         \
   REFPAGE_REASON(MapFailed, "a window could not be mapped")                    \
   REFPAGE_REASON(WindowLost, "the program kept closing the window's "          \
                              "descriptor")

@@ -273,11 +273,11 @@ TEST_F(LearnTest, StatsSayWhatIsExpected) {
   Model.getStats(&Text);
   EXPECT_STREQ(
       Text.data(),
-      "refpage:   blocks from 4096 KiB on: looked at 2, 100 % of the bytes "
+      "refpage:   blocks from 4.0 MiB on: looked at 2, 100 % of the bytes "
       "written; filled at once\n"
-      "refpage:   blocks from 8192 KiB on: looked at 2, 25 % of the bytes "
-      "written; the first 2048 KiB filled at once\n"
-      "refpage:   blocks from 16384 KiB on: looked at 2, 0 % of the bytes "
+      "refpage:   blocks from 8.0 MiB on: looked at 2, 25 % of the bytes "
+      "written; the first 2.0 MiB filled at once\n"
+      "refpage:   blocks from 16.0 MiB on: looked at 2, 0 % of the bytes "
       "written; as reference pages\n");
 }
 

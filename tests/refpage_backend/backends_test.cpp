@@ -137,8 +137,10 @@ TEST_F(BackendsTest, WhatAKernelLacksIsReplaced) {
     EXPECT_TRUE(B.hasWindow());
     expectContents(Pattern);
     const BackendStats Stats = stats();
-    EXPECT_EQ(Stats.Reasons[index(Reason::Requested)], 1U);
-    EXPECT_NE(Stats.Makers[0].Error == 0, B.Kind == Backend::MemfdWindow);
+    const bool IsReplaced = B.Kind == Backend::MemfdWindow;
+    EXPECT_EQ(Stats.Reasons[index(Reason::Requested)], IsReplaced ? 0U : 1U);
+    EXPECT_EQ(Stats.Reasons[index(Reason::NotHere)], IsReplaced ? 1U : 0U);
+    EXPECT_NE(Stats.Makers[0].Error == 0, IsReplaced);
     TearDown();
     Subject = nullptr;
     B = Backing();

@@ -100,6 +100,7 @@ TEST(SelectorTest, OnlyFailuresAreFallbacks) {
   EXPECT_TRUE(isFallback(Reason::NoWindow));
   EXPECT_TRUE(isFallback(Reason::NoTagsInFiles));
   EXPECT_TRUE(isFallback(Reason::TagsRefused));
+  EXPECT_TRUE(isFallback(Reason::NotHere));
   EXPECT_TRUE(isFallback(Reason::MapFailed));
   EXPECT_TRUE(isFallback(Reason::WindowLost));
   EXPECT_TRUE(isFallback(Reason::MappingBudget));

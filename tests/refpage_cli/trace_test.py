@@ -120,7 +120,7 @@ class ShownTest(unittest.TestCase):
 class TroubleTest(unittest.TestCase):
     def test_wrong_arguments(self):
         for arguments, words in (
-            ((), "which command?"),
+            ((), "no COMMAND"),
             (("--output=", "true"), "--output needs the path"),
             (("--nonsense",), "unrecognized option"),
         ):

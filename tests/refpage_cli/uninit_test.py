@@ -13,12 +13,12 @@ KIB = 1 << 10
 MIB = 1 << 20
 
 
-def uninit(*cases, options="backend=memfd", arguments=()):
+def uninit(*cases, options="backend=memfd", arguments=(), program=PROGRAM):
     """The JSON, and the command's output and status."""
     with tempfile.TemporaryDirectory() as folder:
         output = pathlib.Path(folder) / "report"
         result = driver.run(
-            "uninit", "--json", f"--output={output}", *arguments, "--", PROGRAM, *cases,
+            "uninit", "--json", f"--output={output}", *arguments, "--", program, *cases,
             env=driver.environment(REFPAGE_OPTIONS=options),
         )  # fmt: skip
         report = json.loads(output.read_text())
@@ -48,6 +48,11 @@ class FindingsTest(unittest.TestCase):
         _, names = self.expect_read("untouched", 300 * KIB, 200 * KIB)
         self.assertIn("allocateBuffer", names[0])
         self.assertIn("main", names)
+
+    def test_a_program_with_the_library_linked_in(self):
+        report, _ = uninit("untouched", program=f"{PROGRAM}_linked")
+        (finding,) = report["findings"]
+        self.assertIn("allocateBuffer", finding["callers"][0]["function"])
 
     def test_a_large_block(self):
         self.expect_read("large", 64 * MIB, 33 * MIB)
@@ -154,6 +159,14 @@ class TextTest(unittest.TestCase):
     def test_nothing_found(self):
         result = driver.run("uninit", "--", PROGRAM, "correct")
         self.assertIn("no reads of memory that was never written", result.stderr)
+
+    def test_nothing_watched(self):
+        result = driver.run(
+            "uninit", "--", PROGRAM, "untouched",
+            env=driver.environment(REFPAGE_OPTIONS="variant=anon"),
+        )  # fmt: skip
+        self.assertIn("no large block was watched in 1 process", result.stderr)
+        self.assertIn("was not watched: that takes variant=refpage", result.stderr)
 
     def test_help(self):
         result = driver.run("uninit", "--help")

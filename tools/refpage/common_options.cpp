@@ -27,11 +27,22 @@ error_t parseCommonOption(int Key, char *Argument, argp_state *State) {
   }
 }
 
+constexpr argp_option JsonOption = {
+    "json", JsonKey, nullptr, 0, "Write JSON in place of a table", 1};
+
 } // namespace
 
 const argp_child *commonOptions() {
+  static const argp_option Options[] = {JsonOption, {}};
+  static const argp Parser = {Options, parseCommonOption, nullptr, nullptr,
+                              nullptr, nullptr,           nullptr};
+  static const argp_child Children[] = {{&Parser, 0, nullptr, 0}, {}};
+  return Children;
+}
+
+const argp_child *launchOptions() {
   static const argp_option Options[] = {
-      {"json", JsonKey, nullptr, 0, "Write JSON in place of a table", 1},
+      JsonOption,
       {"library", LibraryKey, "FILE", 0,
        "The allocator to use (default: $REFPAGE_LIBRARY, or what was installed "
        "with this program)",

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Options that subcommands have in common. A subcommand names commonOptions()
-// in its argp's children and sets child_inputs[0] to a CommonOptions at
-// ARGP_KEY_INIT. --help, --usage and --version are argp's own.
+// Options that subcommands have in common. A subcommand names commonOptions(),
+// or launchOptions() if it runs a command, in its argp's children and sets
+// child_inputs[0] to a CommonOptions at ARGP_KEY_INIT. --help, --usage and
+// --version are argp's own.
 
 #ifndef REFPAGE_TOOLS_REFPAGE_COMMON_OPTIONS_H_
 #define REFPAGE_TOOLS_REFPAGE_COMMON_OPTIONS_H_
@@ -18,8 +19,9 @@ struct CommonOptions {
   std::string Library; // --library FILE; "": not given. See library.h.
 };
 
-// A list of children that has these options and an end.
+// A list of children that has these options and an end: --json alone, and both.
 const argp_child *commonOptions();
+const argp_child *launchOptions();
 
 // The number that the value of an option is, from Least to Most; or a usage
 // error, which ends the program. Option: as typed, such as "--runs".

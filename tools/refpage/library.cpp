@@ -10,6 +10,9 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace refpage {
 namespace {
 
@@ -38,13 +41,18 @@ std::string getFolderOfProgram() {
 
 std::string searchBesideProgram() {
   const std::string Folder = getFolderOfProgram();
-  // Installed: by its default, as Debian has it, and as others do. Built: what
-  // Bazel puts beside a program that names it in its data.
-  static const char *const Places[] = {
-      "/../lib/", "/../lib/" REFPAGE_TRIPLET "/", "/../lib64/",
-      "/refpage.runfiles/refpage_malloc/allocator/"};
-  for (const char *Place : Places) {
-    const std::string Path = resolve(Folder + Place + FileName);
+  // Installed: by its default, as Debian has it, and as others do.
+  std::vector<std::string> Places = {Folder + "/../lib/",
+                                     Folder + "/../lib/" REFPAGE_TRIPLET "/",
+                                     Folder + "/../lib64/"};
+  // Built: where Bazel puts both. Links to data beside the program are there
+  // only after `bazel build` of this program, not of a test that runs it.
+  const std::string Built = "/tools/refpage";
+  const size_t Root = Folder.size() - std::min(Folder.size(), Built.size());
+  if (Folder.compare(Root, std::string::npos, Built) == 0)
+    Places.push_back(Folder.substr(0, Root) + "/allocator/");
+  for (const std::string &Place : Places) {
+    const std::string Path = resolve(Place + FileName);
     if (!Path.empty())
       return Path;
   }

@@ -60,7 +60,7 @@ constexpr argp_option OptionList[] = {
     {"runs", RunsKey, "N", 0, "With --compare: so many runs each (default 5)",
      2},
     {"show-output", ShowOutputKey, nullptr, 0,
-     "With --compare: show on stderr what COMMAND writes", 2},
+     "With --compare: COMMAND's output goes to stderr", 2},
     {"ignore-failure", IgnoreFailureKey, nullptr, 0,
      "With --compare: go on when COMMAND fails", 2},
     {}};
@@ -357,7 +357,7 @@ int runComparison(const RunOptions &Given, Launch What) {
 
 int run(int Argc, char **Argv) {
   const argp Parser = {OptionList, parseOption,     "[--] COMMAND [ARG...]",
-                       Help,       commonOptions(), nullptr,
+                       Help,       launchOptions(), nullptr,
                        nullptr};
   RunOptions Given;
   argp_parse(&Parser, Argc, Argv, ARGP_IN_ORDER, nullptr, &Given);

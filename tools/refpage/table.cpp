@@ -163,9 +163,18 @@ void Table::printStacked(FILE *Stream) const {
     if (!First)
       fputc('\n', Stream);
     First = false;
-    for (size_t I = 0; I != Row.size(); I++)
-      if (!Row[I].empty())
-        printWrapped(Stream, Columns[I].Header + ": " + Row[I], Gap);
+    std::string Line;
+    for (size_t I = 0; I != Row.size(); I++) {
+      if (Row[I].empty())
+        continue;
+      if (!Columns[I].Header.empty()) {
+        if (!Line.empty())
+          printWrapped(Stream, Line, Gap);
+        Line = Columns[I].Header + ":";
+      }
+      Line += " " + Row[I];
+    }
+    printWrapped(Stream, Line, Gap);
   }
 }
 

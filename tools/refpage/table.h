@@ -22,8 +22,9 @@ struct Column {
 
 // What does not fit into the terminal is wrapped in columns of text
 // (Align::Left), the widest first. Where there is no room even for that each
-// row becomes a few lines "header: value" instead. Control characters in cells
-// are shown as '?'.
+// row becomes a few lines "header: value" instead, where a column without a
+// header goes on with the line before. Control characters in cells are shown as
+// '?'.
 class Table {
 public:
   explicit Table(std::vector<Column> TableColumns)

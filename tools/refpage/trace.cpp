@@ -49,7 +49,7 @@ error_t parseOption(int Key, char *Argument, argp_state *State) {
     Options.Command = takeCommand(State);
     return 0;
   case ARGP_KEY_NO_ARGS:
-    argp_error(State, "which command? It comes last, after --");
+    argp_error(State, "no COMMAND");
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -191,13 +191,13 @@ int trace(int Argc, char **Argv) {
   const argp Parser = {
       OptionList,
       parseOption,
-      "-- COMMAND [ARGUMENT...]",
+      "[--] COMMAND [ARGUMENT...]",
       "Runs a command on the allocator and shows how much of its large blocks, "
       "by their size, was written: what the allocator predicts by.\v"
       "Counted are blocks of all programs that the command starts: when they "
       "are used again, when they are freed (a sample), and when a program "
       "exits. The exit status is the command's.",
-      commonOptions(),
+      launchOptions(),
       nullptr,
       nullptr};
   TraceOptions Options;

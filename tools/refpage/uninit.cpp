@@ -85,6 +85,23 @@ UninitProcess addUp(const std::vector<UninitProcess> &Processes) {
   return Sum;
 }
 
+// Linked into a program the library cannot tell its own code from the program's
+// (platform/call_stack.h), but names do. Where they are missing, or there is
+// nothing else, all is left as it is.
+void dropOwnCalls(const Symbolizer &Symbols,
+                  std::vector<CodeAddress> *Callers) {
+  const auto IsOwn = [&](const CodeAddress &Caller) {
+    const std::string Name = Symbols.find(Caller).Function;
+    for (const char *Prefix : {"refpage::", "scudo::", "scudo_"})
+      if (Name.rfind(Prefix, 0) == 0)
+        return true;
+    return false;
+  };
+  const auto First = std::find_if_not(Callers->begin(), Callers->end(), IsOwn);
+  if (First != Callers->end())
+    Callers->erase(Callers->begin(), First);
+}
+
 std::string count(uint64_t Number, const char *What) {
   return std::to_string(Number) + " " + What + (Number == 1 ? "" : "s");
 }
@@ -131,16 +148,18 @@ void printText(FILE *Stream, const char *Command, const UninitLog &Log,
   uint64_t Blocks = 0;
   for (const UninitFinding &F : Log.Findings)
     Blocks += F.Blocks;
+  std::string Result = "no large block was";
+  if (Blocks)
+    Result = "memory that was never written was read in " +
+             count(Blocks, "large block") + ", of " +
+             std::to_string(All.WatchedBlocks);
+  else if (All.WatchedBlocks)
+    Result = "no reads of memory that was never written, of " +
+             std::to_string(All.WatchedBlocks);
   printWrapped(Stream,
                "refpage uninit: " + makePrintable(Slash ? Slash + 1 : Command) +
-                   ": " +
-                   (Blocks ? "memory that was never written was read "
-                             "in " +
-                                 count(Blocks, "large block")
-                           : "no reads of memory that was never "
-                             "written") +
-                   ", of " + std::to_string(All.WatchedBlocks) +
-                   " watched in " + std::to_string(Log.Processes.size()) +
+                   ": " + Result + " watched in " +
+                   std::to_string(Log.Processes.size()) +
                    (Log.Processes.size() == 1 ? " process" : " processes"));
   for (const UninitFinding &F : Log.Findings) {
     fputc('\n', Stream);
@@ -235,7 +254,7 @@ int findReads(int Argc, char **Argv) {
   const argp Parser = {
       OptionList,
       parseOption,
-      "-- COMMAND [ARGUMENT...]",
+      "[--] COMMAND [ARGUMENT...]",
       "Runs a command on the allocator and shows which pages of its large "
       "blocks (more than 128 KiB) were read though nobody had written to them, "
       "and who allocated the blocks."
@@ -244,7 +263,7 @@ int findReads(int Argc, char **Argv) {
       "block and when they exit. Pages that were written before or after they "
       "were read are not seen. The exit status is the command's, or that of "
       "--error-exitcode.",
-      commonOptions(),
+      launchOptions(),
       nullptr,
       nullptr};
   UninitOptions Options;
@@ -258,12 +277,14 @@ int findReads(int Argc, char **Argv) {
   What.Options = "uninit=report:" + Written.getOption();
   const Outcome Ended = runCommand(What);
 
-  const UninitLog Log = parseUninitLog(Written.readLines());
+  UninitLog Log = parseUninitLog(Written.readLines());
   std::vector<CodeAddress> Callers;
   for (const UninitFinding &F : Log.Findings)
     Callers.insert(Callers.end(), F.Callers.begin(), F.Callers.end());
   Symbolizer Symbols;
   Symbols.load(Callers);
+  for (UninitFinding &F : Log.Findings)
+    dropOwnCalls(Symbols, &F.Callers);
   if (Options.Common.Json)
     printJson(To.get(), Options.Command, Ended, Log, Symbols);
   else
