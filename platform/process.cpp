@@ -37,6 +37,9 @@ ProcessName getProcessName() {
   ProcessName Name = {};
   if (prctl(PR_GET_NAME, Name.Text) == -1)
     Name.Text[0] = '?';
+  for (char *C = Name.Text; *C; C++)
+    if (static_cast<unsigned char>(*C) < ' ' || *C == 127)
+      *C = '?';
   return Name;
 }
 

@@ -22,7 +22,7 @@ s32 getProcessId();
 bool isSingleThreaded();
 
 // The name the kernel shows for the process (at most 15 bytes), "?" if it
-// cannot be had.
+// cannot be had; with ? for control characters, which would act on a terminal.
 struct ProcessName {
   char Text[16];
 };

@@ -133,6 +133,14 @@ TEST(ProcessTest, KnowsItsName) {
   EXPECT_EQ(getProcessId(), getpid());
 }
 
+TEST(ProcessTest, ItsNameHasNothingForTheTerminal) {
+  char Before[16];
+  ASSERT_EQ(prctl(PR_GET_NAME, Before), 0);
+  ASSERT_EQ(prctl(PR_SET_NAME, "a\x1b[31m\nb"), 0);
+  EXPECT_STREQ(getProcessName().Text, "a?[31m?b");
+  ASSERT_EQ(prctl(PR_SET_NAME, Before), 0);
+}
+
 constexpr unsigned MaxSeconds = 20;
 
 TEST(SeccompFilterTest, IsSeen) {

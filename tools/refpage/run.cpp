@@ -236,8 +236,9 @@ void reportProcesses(FILE *To, const std::string &Command, const Outcome &Run,
                 (WIFSIGNALED(Run.WaitStatus)
                      ? "a signal ended it"
                      : "it allocated nothing, is linked statically, runs with "
-                       "more rights than you, has a malloc of its own, or "
-                       "ended without exit()"));
+                       "more rights than you, has a malloc of its own, "
+                       "closed descriptors that are not its own, or ended "
+                       "without exit()"));
   if (Processes.size() > 1 || (!HasOwn && !Processes.empty()))
     say(To, "of " + plural(Processes.size(), "process") + ", " +
                 std::to_string(WithBlocks.size()) + " with large blocks:");
