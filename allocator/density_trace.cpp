@@ -4,6 +4,7 @@
 
 #include "allocator/options.h"
 #include "allocator/stats_source.h"
+#include "platform/mapping.h"
 #include "platform/shared_file.h"
 
 namespace refpage {
@@ -17,6 +18,10 @@ DensityCounts *getCounts() {
 
 void add(scudo::atomic_u64 &Counter, u64 Value) {
   scudo::atomic_fetch_add(&Counter, Value, scudo::memory_order_relaxed);
+}
+
+uptr getFileSize() {
+  return scudo::roundUp(sizeof(DensityCounts), scudo::getPageSizeCached());
 }
 
 // After the exit handlers and the destructors of the program, which may free
@@ -45,13 +50,19 @@ uptr getLeastSize(u32 Class) {
 void initDensityTrace() {
   const char *Path = getOptions().density.Text;
   uptr Base;
-  if (!*Path || mapSharedFile(Path,
-                              scudo::roundUp(sizeof(DensityCounts),
-                                             scudo::getPageSizeCached()),
-                              &Base) != 0)
+  if (!*Path || mapSharedFile(Path, getFileSize(), &Base) != 0)
     return;
   DensityCounts *New = reinterpret_cast<DensityCounts *>(Base);
-  scudo::atomic_store_relaxed(&New->Version, DensityCounts::ExpectedVersion);
+  // Another version's, or no watcher's at all: a path in /proc means another
+  // process in another namespace.
+  u64 Version = 0;
+  if (!scudo::atomic_compare_exchange_strong(&New->Version, &Version,
+                                             DensityCounts::ExpectedVersion,
+                                             scudo::memory_order_relaxed) &&
+      Version != DensityCounts::ExpectedVersion) {
+    unmapMemory(Base, getFileSize());
+    return;
+  }
   add(New->Programs, 1);
   scudo::atomic_store_relaxed(&Counts, Base);
 }

@@ -37,7 +37,8 @@ constexpr u32 NumLooked = 3;
 
 // How FILE begins. All counts are sums over all processes.
 struct DensityCounts {
-  // 0 in a new file; each process sets it. Changes with this layout.
+  // 0 in a new file, and set by the first process; one of another version does
+  // not count in it. Changes with this layout.
   static constexpr u64 ExpectedVersion = 0x7265667061676501;
   // Tenths of a block, and one for blocks that were written whole.
   static constexpr u32 NumShares = 11;

@@ -174,7 +174,11 @@ private:
   uptr gather(const Wish &Wanted, uptr Front, uptr From, BlockSpan *Span);
   uptr getGrowingFront(const BlockSpan &Old, uptr OldBase, uptr NewSize);
   void noteAllocation(LargeHeader *H) EXCLUDES(Mutex);
-  void checkLinks(const LargeHeader *H) const REQUIRES(Mutex);
+  bool isLinked(const LargeHeader *H) const REQUIRES(Mutex);
+  void checkLinks(const LargeHeader *H) const REQUIRES(Mutex) {
+    if (UNLIKELY(!isLinked(H)))
+      reportLargeHeaderCorruption(H + 1);
+  }
   // What stats=1 prints at exit.
   void appendReport(scudo::ScopedString *Str);
   void appendJson(scudo::ScopedString *Str);
@@ -632,40 +636,44 @@ void Secondary<Config>::noteAllocation(LargeHeader *H) {
 // That the block is in the list, as its neighbours, or the list's ends, see it.
 // The list itself believes that a block without a neighbour is an end.
 template <typename Config>
-void Secondary<Config>::checkLinks(const LargeHeader *H) const {
+bool Secondary<Config>::isLinked(const LargeHeader *H) const {
   const LargeHeader *ToUs = H->Prev ? H->Prev->Next : InUseBlocks.front();
   const LargeHeader *BackToUs = H->Next ? H->Next->Prev : InUseBlocks.back();
-  if (UNLIKELY(ToUs != H || BackToUs != H))
-    reportLargeHeaderCorruption(H + 1);
+  return ToUs == H && BackToUs == H;
 }
 
 template <typename Config>
 void Secondary<Config>::deallocate(const scudo::Options &, void *Block) {
   ScopedErrno KeepErrno;
   ScopedNoCancel NoCancel;
-  LargeHeader *H;
+  LargeHeader *H = getLargeHeader(Block);
   BlockSpan Span;
   uptr MovedBase;
   uptr MovedEnd;
+  bool IsIntact;
   {
     // The header does not change while somebody goes through the blocks, who
     // may have seen this one in use (malloc_info() in another thread).
     scudo::ScopedLock L(Mutex);
-    H = getCheckedHeader(Block);
     Span = H->Span;
     MovedBase = H->MovedBase;
     MovedEnd = H->MovedEnd;
-    checkLinks(H);
-    H->breakSeal();
-    InUseBlocks.remove(H);
-    FreedBytes += Span.CommitSize;
-    FragmentedBytes -= Span.MapSize - Span.CommitSize;
-    NumberOfFrees++;
-    LocalStats.sub(scudo::StatAllocated, Span.CommitSize);
-    LocalStats.sub(scudo::StatMapped, Span.MapSize);
+    IsIntact = H->isSealed() && isLinked(H);
+    if (LIKELY(IsIntact)) {
+      H->breakSeal();
+      InUseBlocks.remove(H);
+      FreedBytes += Span.CommitSize;
+      FragmentedBytes -= Span.MapSize - Span.CommitSize;
+      NumberOfFrees++;
+      LocalStats.sub(scudo::StatAllocated, Span.CommitSize);
+      LocalStats.sub(scudo::StatMapped, Span.MapSize);
+    }
   }
+  // Without the lock, which a handler of SIGABRT may want.
+  if (UNLIKELY(!IsIntact))
+    reportLargeHeaderCorruption(Block);
   if (TheUninitReads.isOn())
-    TheUninitReads.countFreed(getLargeHeader(Block));
+    TheUninitReads.countFreed(H);
   const bool Tagged = Span.Backed.Holds.Tag != 0;
   if (Tagged)
     Tags.release(Span.MapBase);

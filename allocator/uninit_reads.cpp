@@ -5,6 +5,8 @@
 #include "platform/call_stack.h"
 #include "platform/mapping.h"
 #include "platform/memory_tag.h"
+#include "platform/scoped_errno.h"
+#include "platform/scoped_no_cancel.h"
 
 #include "atomic_helpers.h"
 #include "chunk.h"
@@ -280,7 +282,11 @@ UninitReads::Settled **UninitReads::findSettled(const void *Block) {
   return nullptr;
 }
 
+// As in free(): pread() and close() are cancellation points, and a thread that
+// ended here would leave the lock behind, and an entry on its stack.
 void UninitReads::settle(void *Block, Settled *Entry) {
+  ScopedErrno KeepErrno;
+  ScopedNoCancel NoCancel;
   const LargeHeader *H = getCheckedHeader(Block);
   scudo::ScopedLock L(Mutex);
   takeOver();
@@ -293,6 +299,8 @@ void UninitReads::settle(void *Block, Settled *Entry) {
 }
 
 void UninitReads::endSettled(Settled *Entry, bool KeepsBlock) {
+  ScopedErrno KeepErrno;
+  ScopedNoCancel NoCancel;
   scudo::ScopedLock L(Mutex);
   takeOver();
   for (Settled **Link = &FirstSettled; *Link; Link = &(*Link)->Next)

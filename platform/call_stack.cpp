@@ -40,8 +40,9 @@ void loadUnwinder() {
   }
   ScopedErrno KeepErrno;
   void *Any[2];
-  backtrace(Any, ARRAY_SIZE(Any));
-  scudo::atomic_store(&IsUnwinderLoaded, u8(1), scudo::memory_order_release);
+  // None: there is no libgcc_s here.
+  if (backtrace(Any, ARRAY_SIZE(Any)) > 0)
+    scudo::atomic_store(&IsUnwinderLoaded, u8(1), scudo::memory_order_release);
 }
 
 u32 getCallers(uptr *Addresses, u32 Most) {

@@ -56,13 +56,13 @@ int parkIfOurs(int Fd, Predicate IsOurs, KeptFile *New);
 // EBADF: the descriptor was lost to the program, whose file is left alone.
 int openParked(const char *Path, KeptFile *File);
 
+// The same for a file that is to be appended to, and is made if it is not
+// there.
+int openParkedToAppend(const char *Path, KeptFile *File);
+
 // Where /proc/self/fd/N leads, which tells the kernel's own objects apart.
 enum class FdLink : u8 { Wanted, Other, Unreadable };
 FdLink readLink(int Fd, const char *WantedText);
-
-// The same for a regular file that is to be appended to, and is made if it is
-// not there.
-int openParkedToAppend(const char *Path, KeptFile *File);
 
 // Whether Fd is open and is the file of that identity.
 bool isSameFile(int Fd, const FileIdentity &Identity);

@@ -237,8 +237,9 @@ uint64_t bitOf(CallKind Kind) { return uint64_t(1) << static_cast<int>(Kind); }
 TEST_P(FaultInjectionTest, SeveralAtRandom) {
   const FaultPath &Path = GetParam();
   const Report Clean = goInChild(Path, Fault());
-  const unsigned Seed =
-      getNumber("FAULT_SEED", static_cast<unsigned>(time(nullptr)));
+  const unsigned Seed = getNumber(
+      "FAULT_SEED",
+      getenv("FAULT_ROUNDS") ? static_cast<unsigned>(time(nullptr)) : 1);
   const unsigned Rounds = getNumber("FAULT_ROUNDS", getDefaultPositions());
   for (unsigned Round = 0; Round != Rounds && !HasFailure(); Round++) {
     Fault F;

@@ -10,6 +10,9 @@
 
 #include "allocator/large_block.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 using namespace refpage_test;
 using refpage::LargeHeader;
 using refpage::uptr;
@@ -98,6 +101,17 @@ TEST_F(LargeHeaderDeathTest, WhatWouldNotBeUnmappedSinceItMoved) {
 
 TEST_F(LargeHeaderDeathTest, TheSeal) {
   EXPECT_DEATH((H->Seal ^= 1, free(Ptr)), Report);
+}
+
+void useHeapAndExit(int) {
+  free(malloc(Size));
+  _exit(static_cast<int>(mallinfo2().uordblks != 0) + 6);
+}
+
+TEST_F(LargeHeaderDeathTest, AHandlerOfTheReportMayUseTheHeap) {
+  EXPECT_EXIT(
+      (signal(SIGABRT, useHeapAndExit), alarm(20), H->Seal ^= 1, free(Ptr)),
+      testing::ExitedWithCode(7), Report);
 }
 
 // A header is good for its own place only.

@@ -31,8 +31,9 @@ protected:
     constexpr unsigned NumWorkers = 2;
     const double Seconds =
         static_cast<double>(getNumber("SOAK_SECONDS", NumTests)) / NumTests;
-    const unsigned Seed =
-        getNumber("SOAK_SEED", static_cast<unsigned>(time(nullptr)));
+    const unsigned Seed = getNumber(
+        "SOAK_SEED",
+        getenv("SOAK_SECONDS") ? static_cast<unsigned>(time(nullptr)) : 1);
     SoakState State;
     SoakWorker *Workers[NumWorkers];
     std::thread Threads[NumWorkers];

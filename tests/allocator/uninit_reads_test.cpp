@@ -11,6 +11,7 @@
 #include "tests/support/child.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <thread>
@@ -291,6 +292,30 @@ TEST_F(UninitReadsTest, ThreadsAreWatched) {
     Blocks += F.Blocks;
   EXPECT_EQ(Blocks, NumThreads * Rounds);
   expectNothing(2 * Size);
+}
+
+// After a fork there are descriptors to be closed and opened.
+TEST_F(UninitReadsTest, ReallocIsNoCancellationPoint) {
+  runInChild(MaxSeconds, [&] {
+    static void *Block;
+    Block = malloc(MiB);
+    runInChild(MaxSeconds, [&] {
+      pthread_t Thread;
+      ASSERT_EQ(pthread_create(
+                    &Thread, nullptr,
+                    [](void *) -> void * {
+                      pthread_cancel(pthread_self());
+                      Block = realloc(Block, 2 * MiB);
+                      return Block;
+                    },
+                    nullptr),
+                0);
+      void *Result;
+      pthread_join(Thread, &Result);
+      EXPECT_NE(Result, PTHREAD_CANCELED);
+      free(Block);
+    });
+  });
 }
 
 TEST_F(UninitReadsTest, WhoAllocatedIsTold) {

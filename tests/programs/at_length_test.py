@@ -46,7 +46,7 @@ class TreeTest(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 300)
 
     def test_programs_with_the_library(self):
-        self.assertIn("sleep", self.measure("sleep 1; exit 0")["preloaded"])
+        self.assertIn("sleep", self.measure("sleep 3; exit 0")["preloaded"])
 
 
 class CaseTest(unittest.TestCase):
@@ -86,7 +86,7 @@ class CaseTest(unittest.TestCase):
         self.assertIn("on stderr", faults["ours"][0])
 
     def test_a_program_without_the_library(self):
-        faults = self.run_case({"all": "sleep 1; true"}, ("sleep", "other"))
+        faults = self.run_case({"all": "sleep 3; true"}, ("sleep", "other"))
         self.assertEqual(faults["ours"], ["not preloaded: other"])
 
 

@@ -279,6 +279,8 @@ class TroubleTest(unittest.TestCase):
 
     def test_no_permission(self):
         if os.getuid() != 0:
+            if os.stat("/proc/1").st_uid == os.getuid():
+                self.skipTest("process 1 is this user's own, as in containers")
             self.expect(4, "no permission to look into process 1", 1)
             return
         # Where anybody may run it from.

@@ -215,6 +215,9 @@ class ReportTest(unittest.TestCase):
     def test_names_cannot_act_on_the_terminal(self):
         result = driver.run("run", "printf", "\033[1m")
         self.assertIn("refpage: printf ?[1m ended with status 0\n", result.stderr)
+        # The same in one character, which xterm takes from UTF-8.
+        result = driver.run("run", "printf", "\x9b1m\u00fc")
+        self.assertIn("refpage: printf ?1m\u00fc ended with", result.stderr)
 
     def test_nothing_is_left(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -306,6 +309,13 @@ class CompareTest(unittest.TestCase):
         result = driver.run("run", "--compare", "--runs=1", "--ignore-failure", "false")
         self.assertEqual(result.returncode, 0)
         self.assertIn("\nrefpage ", result.stdout)
+
+    def test_an_interrupt_is_not_ignored(self):
+        result = driver.run(
+            "run", "--compare", "--ignore-failure", "sh", "-c", "kill -INT $$"
+        )
+        self.assertEqual((result.returncode, result.stdout), (130, ""))
+        self.assertIn("'sh' ended by signal 2 (Interrupt) (glibc)", result.stderr)
 
     def test_that_is_not_there(self):
         result = driver.run("run", "--compare", "no-such-command")

@@ -2,7 +2,9 @@
 """`refpage trace` runs density_program: eight blocks of 1 MiB, a quarter of each
 written."""
 
+import fcntl
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -165,6 +167,16 @@ class OptionTest(unittest.TestCase):
                 result = self.run_with(path)
                 self.assertEqual((result.returncode, result.stderr), (0, ""), path)
             self.assertEqual(pathlib.Path(file.name).read_bytes(), contents)
+
+    def test_memory_files_of_others_are_left_alone(self):
+        file = os.memfd_create("others", os.MFD_ALLOW_SEALING)
+        self.addCleanup(os.close, file)
+        contents = b"x" * 65536
+        os.write(file, contents)
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        result = self.run_with(f"/proc/{os.getpid()}/fd/{file}")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(os.pread(file, len(contents), 0), contents)
 
 
 if __name__ == "__main__":

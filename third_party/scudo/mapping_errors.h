@@ -15,6 +15,7 @@
 #ifndef REFPAGE_THIRD_PARTY_SCUDO_MAPPING_ERRORS_H_
 #define REFPAGE_THIRD_PARTY_SCUDO_MAPPING_ERRORS_H_
 
+#include "common.h"
 #include "report_linux.h"
 
 #include <errno.h>
@@ -26,18 +27,16 @@ namespace refpage {
 // EAGAIN: of a program that locks all its memory (mlockall), at RLIMIT_MEMLOCK.
 inline bool isShortage(int Error) { return Error == ENOMEM || Error == EAGAIN; }
 
-// As called by mmapWrapper(), which has looked whether it may run out of
-// memory, but takes only ENOMEM for that.
-inline void reportMapping(scudo::uptr SizeIfOOM) {
-  if (errno != EAGAIN)
-    scudo::reportMapError(SizeIfOOM);
-}
+// As called by mmapWrapper() and remapImpl() right after mmap(). Flags are
+// theirs: who does not allow for a shortage does not look for a null pointer.
+struct FailedMapping {
+  scudo::uptr Flags;
 
-// As called by remapImpl(), right after mmap().
-inline void reportMapping() {
-  if (!isShortage(errno))
-    scudo::reportMapError();
-}
+  void report(scudo::uptr SizeIfOOM = 0) const {
+    if (!(Flags & MAP_ALLOWNOMEM) || !isShortage(errno))
+      scudo::reportMapError(SizeIfOOM);
+  }
+};
 
 // Upstream ignores all errors but EAGAIN, for which it would try for ever: a
 // page that is briefly out of the kernel's hands.
@@ -55,7 +54,7 @@ inline int adviseKeepingErrno(void *Address, size_t Size, int Advice) {
 
 #define reportMapError(...)                                                    \
   do {                                                                         \
-    refpage::reportMapping(__VA_ARGS__);                                       \
+    refpage::FailedMapping{Flags}.report(__VA_ARGS__);                         \
     return {};                                                                 \
   } while (false)
 

@@ -64,7 +64,7 @@ std::vector<Samples> compare(const Launch &What,
     This.Options = Now.Options;
     const Outcome Run = runCommand(This);
     const int Status = Run.getExitStatus();
-    if (Status && !IgnoreFailures) {
+    if (Status && (!IgnoreFailures || Run.wasInterrupted())) {
       Shown.clear();
       throw Failure(std::string("'") + What.Command[0] + "' " + Run.describe() +
                         " (" + Now.Name +

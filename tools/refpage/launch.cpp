@@ -96,6 +96,14 @@ int Outcome::getExitStatus() const {
                                  : WEXITSTATUS(WaitStatus);
 }
 
+bool Outcome::wasInterrupted() const {
+  if (!WIFSIGNALED(WaitStatus))
+    return false;
+  const int Signal = WTERMSIG(WaitStatus);
+  return Signal == SIGINT || Signal == SIGQUIT || Signal == SIGTERM ||
+         Signal == SIGHUP;
+}
+
 std::string Outcome::describe() const {
   if (!WIFSIGNALED(WaitStatus))
     return "ended with status " + std::to_string(WEXITSTATUS(WaitStatus));

@@ -32,6 +32,8 @@ struct Outcome {
 
   // What a shell would show: 128 plus the signal's number if one ended it.
   int getExitStatus() const;
+  // Whether somebody has ended it, rather than an error of its own.
+  bool wasInterrupted() const;
   // "ended with status 3", "ended by signal 11 (Segmentation fault)".
   std::string describe() const;
 };

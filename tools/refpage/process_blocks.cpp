@@ -208,6 +208,7 @@ bool Looker::isPlausible(const FoundHeader &Found, uptr Base) const {
          IsPages(S.CommitSize) && S.MapBase < S.CommitBase &&
          S.CommitSize < S.MapSize &&
          S.CommitBase - S.MapBase < S.MapSize - S.CommitSize &&
+         S.MapBase + S.MapSize > S.MapBase && // It may say anything.
          static_cast<u32>(S.Backed.Kind) < NumBackends &&
          S.Backed.FilledBytes <= S.CommitSize &&
          (Found.isFreed() || S.CommitBase == Base);

@@ -62,7 +62,12 @@ void printLine(FILE *Stream, std::string Line, bool Bold = false) {
 
 } // namespace
 
+// Control characters of ASCII, and those that UTF-8 has in two bytes (C1),
+// which some terminals act on, too.
 std::string makePrintable(std::string Text) {
+  for (size_t I = 0; I + 1 < Text.size(); I++)
+    if (Text[I] == '\xc2' && (Text[I + 1] & '\xe0') == '\x80')
+      Text.replace(I, 2, "?");
   std::replace_if(
       Text.begin(), Text.end(),
       [](char C) { return static_cast<unsigned char>(C) < ' ' || C == 0x7f; },
