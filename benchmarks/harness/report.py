@@ -15,11 +15,11 @@ class Layout:
     ratios: tuple = ()  # of (metric, variant it is divided by)
 
 
-def markdown(header, rows, left=1):
-    """A table whose first left columns and last one are text."""
+def markdown(header, rows, left=1, text_last=True):
+    """A table whose first left columns are text, and the last one if so asked."""
     cells = [[str(cell) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    text = set(range(left)) | {len(header) - 1}
+    text = set(range(left)) | ({len(header) - 1} if text_last else set())
 
     def line(row):
         padded = [

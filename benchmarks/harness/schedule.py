@@ -83,6 +83,5 @@ def _say_progress(number, runs, seconds, start, progress):
     if seconds:
         left = min(left, max(seconds - elapsed, 0))
     what = "warm-up" if number == WARM_UP else f"round {number} of {runs}"
-    progress.done(
-        f"{what} done, {one:.1f} s a round, about {left:.0f} s left"
-    )
+    rest = f", about {left:.0f} s left" if left >= 1 else ""
+    progress.done(f"{what} done, {one:.1f} s a round{rest}")
