@@ -129,9 +129,12 @@ declare -A targets=(
   [packaging/refpage.bash]=share/bash-completion/completions
   [packaging/libscudo_refpage.3]=share/man/man3
   [packaging/libscudo_refpage.7]=share/man/man7
+  [README.md]=$docdir
 )
-for document in "$files"/docs/*.md; do
-  targets[${document#"$files/"}]=$docdir
+# As in the sources, so that what they say of each other leads there.
+for document in "$files"/docs/*.md "$files"/docs/pictures/*.svg; do
+  document=${document#"$files/"}
+  targets[$document]=$docdir/${document%/*}
 done
 
 # Nothing is written before it is known that all can be. What is above the prefix

@@ -23,13 +23,15 @@ FILES = {
     "lib/libscudo_refpage.so",
     "lib/pkgconfig/scudo_refpage.pc",
     "share/bash-completion/completions/refpage",
+    "share/doc/libscudo-refpage/README.md",
     "share/libscudo-refpage/manifest",
     "share/man/man1/refpage.1",
     "share/man/man3/libscudo_refpage.3",
     "share/man/man7/libscudo_refpage.7",
 } | {
-    f"share/doc/libscudo-refpage/{path.name}"
-    for path in INSTALL.parents[1].glob("docs/*.md")
+    f"share/doc/libscudo-refpage/{path.relative_to(INSTALL.parents[1])}"
+    for pattern in ("docs/*.md", "docs/pictures/*.svg")
+    for path in INSTALL.parents[1].glob(pattern)
 }
 
 BINARIES = {
