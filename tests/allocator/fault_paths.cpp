@@ -439,10 +439,13 @@ std::vector<FaultPath> getFaultPaths() {
       {"without_descriptors", prepareUsed, liveWithoutDescriptors},
       {"reused_descriptors", prepareUsed, liveWithReusedDescriptors},
       {"in_threads", nothing, liveInThreads},
-      {"statistics", prepareStatistics, liveStatistics, true},
+      // Upstream's vector of blocks.
+      {"statistics", prepareStatistics, liveStatistics, CallKind::Munmap},
   };
   if (refpage::areBlocksTagged())
-    Paths.push_back({"tag_checks", nothing, liveTagChecks});
+    // Upstream's records of who allocated.
+    Paths.push_back(
+        {"tag_checks", nothing, liveTagChecks, CallKind::MmapAnonymous});
   return Paths;
 }
 

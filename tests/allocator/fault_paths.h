@@ -6,6 +6,8 @@
 #ifndef REFPAGE_TESTS_ALLOCATOR_FAULT_PATHS_H_
 #define REFPAGE_TESTS_ALLOCATOR_FAULT_PATHS_H_
 
+#include "tests/allocator/fault_injector.h"
+
 #include <stddef.h>
 
 #include <ostream>
@@ -31,8 +33,9 @@ struct FaultPath {
   void (*Prepare)();
   // Frees all that it has got.
   void (*Live)(PathChecks *);
-  // Upstream's own munmap() is in it, whose failure is fatal.
-  bool UnmapsUpstream = false;
+  // A kind of calls in it that upstream makes too, to whom its failure is
+  // fatal; none by default.
+  CallKind FatalToUpstream = CallKind::Count;
 };
 
 // For GoogleTest.
