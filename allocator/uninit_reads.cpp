@@ -227,7 +227,8 @@ void UninitReads::countReads(const LargeHeader *H) {
   const bool IsExact =
       Watch.IsExact &&
       (!Watch.NeedsSwitch || (Watch.Epoch == Epoch && Switch.isIntact()));
-  // The kernel maps groups of a power of two, aligned by their address.
+  // The kernel maps so many pages at a read, or fewer: from a multiple of that
+  // on, or from the start of a view.
   const uptr Group = scudo::roundUpPowerOfTwo(
       scudo::Max<uptr>(T->Counts.MostPagesARead, 16) * PageSize);
   uptr Reads = 0;
@@ -237,18 +238,21 @@ void UninitReads::countReads(const LargeHeader *H) {
   First.HasMoreRanges = false;
   Pages.forEachReadRun(Views.Base, Views.Size, [&](const PageRun &Run) {
     const uptr End = Run.Base + Run.Size;
-    if (IsExact) {
-      Reads += Run.Size / PageSize;
-    } else {
-      const uptr From =
-          scudo::Max(scudo::roundDown(Run.Base, Group), CountedEnd);
-      const uptr To = scudo::roundUp(End, Group);
-      Reads += (To - scudo::Min(From, To)) / Group;
-      CountedEnd = scudo::Max(CountedEnd, To);
-    }
     const ReadRange Range = {scudo::Max(Run.Base, Views.UserPos) -
                                  Views.UserPos,
                              scudo::Min(End - Views.UserPos, Views.UserSize)};
+    // What realloc() has cut off is not the program's.
+    if (Range.Begin >= Range.End)
+      return true;
+    if (IsExact) {
+      Reads += Run.Size / PageSize;
+    } else {
+      const uptr From = scudo::Max(Run.Base, CountedEnd);
+      const uptr Least =
+          From < End ? scudo::roundUp(End - From, Group) / Group : 0;
+      Reads += Least;
+      CountedEnd = Least ? From + Least * Group : CountedEnd;
+    }
     ReadRange *Last =
         First.NumRanges ? &First.Ranges[First.NumRanges - 1] : nullptr;
     if (Last && Last->End == Range.Begin)

@@ -31,7 +31,7 @@ struct ReadFinding {
   uptr Size;   // Of each block, as it was asked for.
   uptr Blocks; // Those in which something was read.
   // Pages in which there were reads. Where the kernel maps several pages at a
-  // read: groups of so many pages, in each of which there was one at least.
+  // read: the least number of reads that can have mapped them.
   uptr Reads;
   // Whether Reads are pages.
   bool IsExact;

@@ -38,7 +38,7 @@ void Source::init(const Contents &NewHolds, WindowMakers *NewMakers,
 // of them at a time, or 1 MiB. A window is no larger than any block needs, and
 // above 4 MiB, where little is left to gain and making one takes longer than a
 // program should stand still (1.4 ms for 4 MiB), only as large as keeps a block
-// to 1024 mappings, and all blocks together to an eighth of those that they may
+// to 1024 mappings, and all others together to an eighth of those that they may
 // have: the rest is for those that were made before, of smaller windows.
 Source::WindowWish Source::getWish(uptr NewBytes) {
   constexpr uptr CostRatio = 32UL << 10;
@@ -53,9 +53,10 @@ Source::WindowWish Source::getWish(uptr NewBytes) {
   constexpr uptr GrowthFactor = 2;
   const uptr PeakBytes = scudo::Max(PeakLiveBytes, LiveBytes + NewBytes);
   const uptr Share = MaxWindowMappings / 8 / (Holds.Tag ? NumTags : 1);
+  const uptr Others = PeakBytes - scudo::Min(PeakBytes, LargestBlock);
   const uptr Useful =
       scudo::Min(scudo::Max(LargeWindow, scudo::Max(LargestBlock / MaxMappings,
-                                                    PeakBytes / Share)),
+                                                    Others / Share)),
                  MaxWindowSize);
   const uptr Budget = scudo::Max(FreeMemory, PeakBytes / LiveShare);
   // What has a user stays after it is replaced.

@@ -338,7 +338,9 @@ TEST_F(TaggedWindowTest, AreSmall) {
        {uptr(256 * KiB), 16 * MiB, 256 * MiB, 1024 * MiB, 2048 * MiB}) {
     const Block B = make(Five, 0, Large);
     ASSERT_EQ(B.Backed.Kind, Backend::MemfdWindow);
-    EXPECT_LE(B.Backed.ViewSize, 2 * MiB) << Large;
+    EXPECT_LE(B.Backed.ViewSize,
+              std::max(2 * MiB, stats().Windows.LiveBytes / 128))
+        << Large;
     EXPECT_EQ(loadTag(B.Base + Large - TagGranule), 5);
     EXPECT_LE(stats().Windows.OwnMemory,
               std::max(MiB, stats().Windows.LiveBytes / 64));
