@@ -253,9 +253,11 @@ TEST_P(FaultInjectionTest, SeveralAtRandom) {
     F.Spared = bitOf(Path.FatalToUpstream);
     // A block that is half moved, and there is no memory for the other half: a
     // fatal report, as docs/design.md says. So one or the other.
-    F.Spared |= F.Seed % 2 ? bitOf(CallKind::MremapMove)
-                           : bitOf(CallKind::MprotectCommit) |
-                                 bitOf(CallKind::MmapHole);
+    F.Spared |= F.Seed % 2
+                    ? bitOf(CallKind::MremapMove) | bitOf(CallKind::MremapAsk)
+                    : bitOf(CallKind::MprotectCommit) |
+                          bitOf(CallKind::MmapAnonymousOver) |
+                          bitOf(CallKind::MmapHole);
     SCOPED_TRACE(std::string(Path.Name) + ": one call in " +
                  std::to_string(F.OneIn) +
                  ", FAULT_ROUNDS=1 FAULT_SEED=" + std::to_string(F.Seed));

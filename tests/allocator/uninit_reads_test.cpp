@@ -59,8 +59,9 @@ void expectRead(size_t Size, size_t Offset) {
   ASSERT_EQ(F.NumRanges, 1U);
   EXPECT_LE(F.Ranges[0].Begin, Offset);
   EXPECT_GT(F.Ranges[0].End, Offset);
-  if (F.IsExact)
+  if (F.IsExact) {
     EXPECT_LE(F.Ranges[0].End - F.Ranges[0].Begin, Page);
+  }
 }
 
 void expectNothing(size_t Size) { EXPECT_TRUE(findAll(Size).empty()) << Size; }
@@ -91,8 +92,9 @@ TEST_F(UninitReadsTest, TheKernelsOwnPagesShowEachRead) {
   readAt(Ptr, MiB);
   free(Ptr);
   expectRead(Size, MiB);
-  if (IsKernels)
+  if (IsKernels) {
     EXPECT_TRUE(findAll(Size)[0].IsExact);
+  }
 }
 
 TEST_F(UninitReadsTest, SeveralPagesOfSeveralBlocksAreAdded) {
