@@ -76,7 +76,8 @@ TEST(StatsJsonTest, NamesAreEscaped) {
   prctl(PR_SET_NAME, "a\"b\\c\n\xc3");
   const std::string Text = jsonOf({});
   prctl(PR_SET_NAME, Old);
-  expectPart(Text, "\"name\": \"a\\\"b\\\\c\\u000a\\u00c3\"");
+  // getProcessName() has no control characters.
+  expectPart(Text, "\"name\": \"a\\\"b\\\\c?\\u00c3\"");
 }
 
 } // namespace
