@@ -10,16 +10,12 @@ namespace {
 
 // False: the page is not there.
 bool decode(u64 Entry, OtherPage *Is) {
-  constexpr u64 Present = 1ULL << 63;
-  constexpr u64 Swapped = 1ULL << 62;
-  constexpr u64 FilePage = 1ULL << 61;
-  constexpr u64 Exclusive = 1ULL << 56;
-  if (!(Entry & (Present | Swapped)))
+  if (!(Entry & (EntryPresent | EntrySwapped)))
     return false;
-  *Is = Entry & FilePage    ? OtherPage::File
-        : Entry & Swapped   ? OtherPage::Swapped
-        : Entry & Exclusive ? OtherPage::Exclusive
-                            : OtherPage::Shared;
+  *Is = Entry & EntryFilePage    ? OtherPage::File
+        : Entry & EntrySwapped   ? OtherPage::Swapped
+        : Entry & EntryExclusive ? OtherPage::Exclusive
+                                 : OtherPage::Shared;
   return true;
 }
 

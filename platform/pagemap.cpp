@@ -14,14 +14,11 @@ namespace {
 enum class PageState : u8 { Clean, Read, Written, Swapped };
 
 PageState stateOf(u64 Entry) {
-  constexpr u64 Present = 1ULL << 63;
-  constexpr u64 Swapped = 1ULL << 62;
-  constexpr u64 FilePage = 1ULL << 61;
-  if (Entry & FilePage)
-    return (Entry & Present) ? PageState::Read : PageState::Clean;
-  return (Entry & Present)   ? PageState::Written
-         : (Entry & Swapped) ? PageState::Swapped
-                             : PageState::Clean;
+  if (Entry & EntryFilePage)
+    return (Entry & EntryPresent) ? PageState::Read : PageState::Clean;
+  return (Entry & EntryPresent)   ? PageState::Written
+         : (Entry & EntrySwapped) ? PageState::Swapped
+                                  : PageState::Clean;
 }
 
 } // namespace

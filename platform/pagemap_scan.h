@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// PAGEMAP_SCAN of linux/fs.h since 6.7, which older headers lack: asks which
-// pages of a range are what, passing over what was never touched
-// (Documentation/admin-guide/mm/pagemap.rst).
+// The two ways to ask /proc/PID/pagemap which pages of a range are what
+// (Documentation/admin-guide/mm/pagemap.rst): its entries, and PAGEMAP_SCAN of
+// linux/fs.h since 6.7, which older headers lack, and which passes over what
+// was never touched.
 
 #ifndef REFPAGE_PLATFORM_PAGEMAP_SCAN_H_
 #define REFPAGE_PLATFORM_PAGEMAP_SCAN_H_
@@ -12,6 +13,12 @@
 #include <sys/ioctl.h>
 
 namespace refpage {
+
+// Of the entry of a page. Exclusive: of no other process, either.
+constexpr u64 EntryPresent = 1ULL << 63;
+constexpr u64 EntrySwapped = 1ULL << 62;
+constexpr u64 EntryFilePage = 1ULL << 61;
+constexpr u64 EntryExclusive = 1ULL << 56;
 
 struct ScannedRegion {
   u64 Start;

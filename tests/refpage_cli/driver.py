@@ -42,6 +42,20 @@ def run(*arguments, before=(), env=None, **options):
     )
 
 
+def run_on_a_full_disk(*arguments):
+    """The same, but that its output finds no room."""
+    with open("/dev/full", "w") as full:
+        return subprocess.run(
+            [str(PROGRAM), *map(str, arguments)],
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=TIMEOUT,
+        )
+
+
 def run_json(name, *arguments, **options):
     """What it writes with --json, which is as its schema says."""
     result = run(name, "--json", *arguments, **options)

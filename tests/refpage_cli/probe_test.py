@@ -171,14 +171,7 @@ class ShownTest(unittest.TestCase):
                 self.assertIn(f"refpage probe: {words}", result.stderr)
 
     def test_a_full_disk(self):
-        with open("/dev/full", "w") as full:
-            result = subprocess.run(
-                [str(driver.PROGRAM), "probe", "--json"],
-                env=driver.environment(),
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+        result = driver.run_on_a_full_disk("probe", "--json")
         self.assertEqual(result.returncode, 1)
         self.assertIn("cannot write: No space left", result.stderr)
 

@@ -305,14 +305,8 @@ class TroubleTest(unittest.TestCase):
         self.expect(1, "there is no /proc", 1, before=hide)
 
     def test_a_full_disk(self):
-        with Watched() as watched, open("/dev/full", "w") as full:
-            result = subprocess.run(
-                [str(driver.PROGRAM), "report", str(watched.pid)],
-                env=driver.environment(),
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+        with Watched() as watched:
+            result = driver.run_on_a_full_disk("report", watched.pid)
             self.assertEqual(result.returncode, 1)
             self.assertIn("cannot write: No space left", result.stderr)
 

@@ -18,9 +18,7 @@ error_t parseCommonOption(int Key, char *Argument, argp_state *State) {
     Options.Json = true;
     return 0;
   case LibraryKey:
-    if (!*Argument)
-      argp_error(State, "--library needs the path of a file");
-    Options.Library = Argument;
+    Options.Library = takePath("--library", Argument, State);
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -65,6 +63,13 @@ unsigned long parseNumber(const char *Option, const char *Value,
     argp_error(State, "%s takes a number from %lu to %lu, not '%s'", Option,
                Least, Most, Value);
   return Number;
+}
+
+const char *takePath(const char *Option, const char *Value,
+                     const argp_state *State) {
+  if (!*Value)
+    argp_error(State, "%s needs the path of a file", Option);
+  return Value;
 }
 
 char **takeCommand(argp_state *State) {

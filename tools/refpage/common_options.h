@@ -29,6 +29,10 @@ unsigned long parseNumber(const char *Option, const char *Value,
                           unsigned long Least, unsigned long Most,
                           const argp_state *State);
 
+// The path that the value of an option is; or a usage error if it is empty.
+const char *takePath(const char *Option, const char *Value,
+                     const argp_state *State);
+
 // The whole command line after the options: what an argp parser does at
 // ARGP_KEY_ARG, with ARGP_IN_ORDER, if its first argument is a COMMAND that
 // takes all that follow. Returns COMMAND, ended by a null pointer.

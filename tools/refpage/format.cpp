@@ -49,4 +49,16 @@ std::string formatRatio(double Value, double Base) {
   return Base > 0 ? printThreeDigits(Value / Base) + "x" : "-";
 }
 
+std::string plural(uint64_t Count, const char *Thing) {
+  const std::string Name = Thing;
+  return std::to_string(Count) + " " + Name +
+         (Count == 1           ? ""
+          : Name.back() == 's' ? "es"
+                               : "s");
+}
+
+std::string getProgramName(const std::string &Path) {
+  return Path.substr(Path.rfind('/') + 1);
+}
+
 } // namespace refpage

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Numbers for people.
+// Numbers and names for people.
 
 #ifndef REFPAGE_TOOLS_REFPAGE_FORMAT_H_
 #define REFPAGE_TOOLS_REFPAGE_FORMAT_H_
@@ -17,6 +17,10 @@ std::string formatBytes(uint64_t Bytes);
 std::string formatTime(double Seconds);
 // "1.23x"; "-" where it cannot be said.
 std::string formatRatio(double Value, double Base);
+// "1 block", "2 blocks", "3 processes".
+std::string plural(uint64_t Count, const char *Thing);
+// The last part of a program's path.
+std::string getProgramName(const std::string &Path);
 
 } // namespace refpage
 

@@ -18,6 +18,9 @@ using Json = nlohmann::ordered_json;
 // schemas/Report.json says what else is in it.
 Json startReport(const char *Report);
 
+// A command, which ends with a null pointer, as a list of its words.
+Json listCommand(char **Command);
+
 // Writes the document and a newline. What is not UTF-8 in a string, such as a
 // file's name, is written as U+FFFD.
 void writeJson(FILE *Stream, const Json &Document);

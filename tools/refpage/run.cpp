@@ -106,9 +106,7 @@ error_t parseOption(int Key, char *Argument, argp_state *State) {
     Given.Options = Argument;
     return 0;
   case OutputKey:
-    if (!*Argument)
-      argp_error(State, "--output needs the path of a file");
-    Given.Output = Argument;
+    Given.Output = takePath("--output", Argument, State);
     return 0;
   case CompareKey:
     Given.Compare = true;
@@ -138,26 +136,11 @@ double getCpuSeconds(const timeval &Time) {
          static_cast<double>(Time.tv_usec) * 1e-6;
 }
 
-Json listCommand(char **Command) {
-  Json List = Json::array();
-  for (; *Command; Command++)
-    List.push_back(*Command);
-  return List;
-}
-
 std::string join(char **Command) {
   std::string Line = *Command;
   while (*++Command)
     Line.append(" ").append(*Command);
   return makePrintable(Line);
-}
-
-std::string plural(uint64_t Count, const char *Thing) {
-  const std::string Name = Thing;
-  return std::to_string(Count) + " " + Name +
-         (Count == 1           ? ""
-          : Name.back() == 's' ? "es"
-                               : "s");
 }
 
 // A line of the report.

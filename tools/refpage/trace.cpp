@@ -14,8 +14,6 @@
 #include "tools/refpage/table.h"
 #include "tools/refpage/terminal.h"
 
-#include <string.h>
-
 #include <algorithm>
 
 namespace refpage {
@@ -41,9 +39,7 @@ error_t parseOption(int Key, char *Argument, argp_state *State) {
     State->child_inputs[0] = &Options.Common;
     return 0;
   case OutputKey:
-    if (!*Argument)
-      argp_error(State, "--output needs the path of a file");
-    Options.Output = Argument;
+    Options.Output = takePath("--output", Argument, State);
     return 0;
   case ARGP_KEY_ARG:
     Options.Command = takeCommand(State);
@@ -152,9 +148,8 @@ void printHistogram(FILE *Stream, const Density &All) {
 
 void printText(FILE *Stream, const char *Command, uint64_t Programs,
                const std::vector<Density> &Sizes, const Density &All) {
-  const char *Slash = strrchr(Command, '/');
   printWrapped(Stream,
-               "refpage trace: " + makePrintable(Slash ? Slash + 1 : Command) +
+               "refpage trace: " + makePrintable(getProgramName(Command)) +
                    ": large blocks looked at: " + std::to_string(All.looked()) +
                    ", in programs: " + std::to_string(Programs));
   if (Sizes.empty())
@@ -166,9 +161,7 @@ void printText(FILE *Stream, const char *Command, uint64_t Programs,
 void printJson(FILE *Stream, char **Command, const Outcome &Ended,
                uint64_t Programs, const std::vector<Density> &Sizes) {
   Json Report = startReport("trace");
-  Report["command"] = Json::array();
-  for (char **Word = Command; *Word; Word++)
-    Report["command"].push_back(*Word);
+  Report["command"] = listCommand(Command);
   Report["exit_status"] = Ended.getExitStatus();
   Report["programs"] = Programs;
   Report["sizes"] = Json::array();

@@ -15,8 +15,6 @@
 #include "tools/refpage/table.h"
 #include "tools/refpage/uninit_log.h"
 
-#include <string.h>
-
 #include <algorithm>
 
 namespace refpage {
@@ -48,9 +46,7 @@ error_t parseOption(int Key, char *Argument, argp_state *State) {
     State->child_inputs[0] = &Given.Common;
     return 0;
   case OutputKey:
-    if (!*Argument)
-      argp_error(State, "--output needs the path of a file");
-    Given.Output = Argument;
+    Given.Output = takePath("--output", Argument, State);
     return 0;
   case ErrorStatusKey:
     Given.ErrorStatus = static_cast<int>(
@@ -102,10 +98,6 @@ void dropOwnCalls(const Symbolizer &Symbols,
     Callers->erase(Callers->begin(), First);
 }
 
-std::string count(uint64_t Number, const char *What) {
-  return std::to_string(Number) + " " + What + (Number == 1 ? "" : "s");
-}
-
 std::string describe(const CodeAddress &Address, const Symbolizer &Symbols) {
   char Offset[32];
   snprintf(Offset, sizeof(Offset), "0x%llx",
@@ -122,11 +114,11 @@ std::string describe(const CodeAddress &Address, const Symbolizer &Symbols) {
 }
 
 std::string describe(const UninitFinding &F) {
-  std::string Text = count(F.Blocks, "block") + " of " +
+  std::string Text = plural(F.Blocks, "block") + " of " +
                      std::to_string(F.Size) + " bytes (" + formatBytes(F.Size) +
                      "): ";
-  Text += F.IsExact ? count(F.Reads, "page") + " read, at "
-                    : "at least " + count(F.Reads, "read") + ", within ";
+  Text += F.IsExact ? plural(F.Reads, "page") + " read, at "
+                    : "at least " + plural(F.Reads, "read") + ", within ";
   const char *Separator = "";
   for (const auto &[From, To] : F.Ranges) {
     Text += Separator + std::to_string(From) + "-" + std::to_string(To);
@@ -137,13 +129,12 @@ std::string describe(const UninitFinding &F) {
   if (F.Blocks > 1)
     Text += " in the first";
   if (F.Processes > 1)
-    Text += "; in " + std::to_string(F.Processes) + " processes";
+    Text += "; in " + plural(F.Processes, "process");
   return Text;
 }
 
 void printText(FILE *Stream, const char *Command, const UninitLog &Log,
                const Symbolizer &Symbols) {
-  const char *Slash = strrchr(Command, '/');
   const UninitProcess All = addUp(Log.Processes);
   uint64_t Blocks = 0;
   for (const UninitFinding &F : Log.Findings)
@@ -151,16 +142,15 @@ void printText(FILE *Stream, const char *Command, const UninitLog &Log,
   std::string Result = "no large block was";
   if (Blocks)
     Result = "memory that was never written was read in " +
-             count(Blocks, "large block") + ", of " +
+             plural(Blocks, "large block") + ", of " +
              std::to_string(All.WatchedBlocks);
   else if (All.WatchedBlocks)
     Result = "no reads of memory that was never written, of " +
              std::to_string(All.WatchedBlocks);
   printWrapped(Stream,
-               "refpage uninit: " + makePrintable(Slash ? Slash + 1 : Command) +
+               "refpage uninit: " + makePrintable(getProgramName(Command)) +
                    ": " + Result + " watched in " +
-                   std::to_string(Log.Processes.size()) +
-                   (Log.Processes.size() == 1 ? " process" : " processes"));
+                   plural(Log.Processes.size(), "process"));
   for (const UninitFinding &F : Log.Findings) {
     fputc('\n', Stream);
     printWrapped(Stream, describe(F), 2);
@@ -176,7 +166,7 @@ void printText(FILE *Stream, const char *Command, const UninitLog &Log,
   if (!Log.Findings.empty())
     fputc('\n', Stream);
   if (All.VagueBlocks)
-    printWrapped(Stream, "In " + count(All.VagueBlocks, "block") +
+    printWrapped(Stream, "In " + plural(All.VagueBlocks, "block") +
                              " a read is known to " +
                              std::to_string(All.PagesARead) +
                              " pages only: the kernel maps so many at once.");
@@ -184,15 +174,15 @@ void printText(FILE *Stream, const char *Command, const UninitLog &Log,
     printWrapped(Stream, "Each read is known to its page.");
   if (All.FilledBlocks)
     printWrapped(Stream, "Not watched, since they were filled: " +
-                             count(All.FilledBlocks, "block") + ", " +
+                             plural(All.FilledBlocks, "block") + ", " +
                              formatBytes(All.FilledBytes) + ".");
   if (All.UnknownBlocks)
     printWrapped(Stream, "Not watched, since /proc/self/pagemap does not tell "
                          "which pages were read: " +
-                             count(All.UnknownBlocks, "block") + ".");
+                             plural(All.UnknownBlocks, "block") + ".");
   if (All.LostReads)
     printWrapped(Stream, "There was no room for " +
-                             count(All.LostReads, "more read") +
+                             plural(All.LostReads, "more read") +
                              ", in blocks of other sizes or from elsewhere.");
   for (const UninitProcess &P : Log.Processes)
     if (!P.IsWatched)
@@ -227,9 +217,7 @@ Json toJson(const UninitFinding &F, const Symbolizer &Symbols) {
 void printJson(FILE *Stream, char **Command, const Outcome &Ended,
                const UninitLog &Log, const Symbolizer &Symbols) {
   Json Report = startReport("uninit");
-  Report["command"] = Json::array();
-  for (char **Word = Command; *Word; Word++)
-    Report["command"].push_back(*Word);
+  Report["command"] = listCommand(Command);
   Report["exit_status"] = Ended.getExitStatus();
   Report["processes"] = Json::array();
   for (const UninitProcess &P : Log.Processes)
