@@ -169,7 +169,8 @@ private:
                 BlockSpan *Span, uptr *UserPos);
   bool reserveForTag(u8 Tag, uptr OldBase, BlockSpan *Span);
   void tagAround(const BlockSpan &Span, const BlockPlacement &Place, uptr Size);
-  void copy(const MoveRequest &Request, const BlockSpan &New, uptr To);
+  void copy(const MoveRequest &Request, const BlockSpan &New, uptr To,
+            bool IsClean);
   bool commit(const Wish &Wanted, uptr Front, BlockSpan *Span);
   uptr gather(const Wish &Wanted, uptr Front, uptr From, BlockSpan *Span);
   uptr getGrowingFront(const BlockSpan &Old, uptr OldBase, uptr NewSize);
@@ -256,7 +257,8 @@ void *Secondary<Config>::allocate(const scudo::Options &Options, uptr Size,
   H->MovedBase = H->MovedEnd = 0;
   H->seal();
   if (Move && !Move->Done)
-    copy(*Move, Span, getUserPos(reinterpret_cast<void *>(Place.block())));
+    copy(*Move, Span, getUserPos(reinterpret_cast<void *>(Place.block())),
+         /*IsClean=*/!Wanted.Any);
   noteAllocation(H);
   if (BlockEnd)
     *BlockEnd = Span.commitEnd();
@@ -402,9 +404,11 @@ bool Secondary<Config>::mapFresh(uptr Size, uptr Alignment, Wish Wanted,
 
 // The user's bytes of a block whose pages could not be moved. Where both blocks
 // are views of windows that hold the same, only the pages that were written.
+// IsClean: New holds what its backing says. One that was kept, and that no fill
+// was asked for, holds what its last owner has left.
 template <typename Config>
 void Secondary<Config>::copy(const MoveRequest &Request, const BlockSpan &New,
-                             uptr To) {
+                             uptr To, bool IsClean) {
   ScopedUncheckedAccess Unchecked;
   const BlockSpan &Old = getCheckedHeader(Request.OldBlock)->Span;
   const uptr From = getUserPos(Request.OldBlock);
@@ -417,7 +421,7 @@ void Secondary<Config>::copy(const MoveRequest &Request, const BlockSpan &New,
   const uptr Views =
       scudo::Max(Old.CommitBase + Old.Backed.FilledBytes,
                  scudo::roundDown(From, scudo::getPageSizeCached()));
-  if (Old.Backed.hasWindow() &&
+  if (IsClean && Old.Backed.hasWindow() &&
       New.Backed.Holds.Pattern == Old.Backed.Holds.Pattern &&
       New.Backed.Kind != Backend::Zero && Views < End &&
       Pages.getWrittenPages().forEachWrittenRun(
