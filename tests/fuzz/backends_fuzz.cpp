@@ -10,11 +10,11 @@
 #include "tests/fuzz/expected_bytes.h"
 #include "tests/fuzz/failing_calls.h"
 #include "tests/fuzz/input.h"
+#include "tests/fuzz/lost_descriptors.h"
 #include "tests/support/memory.h"
 
 #include <algorithm>
 #include <memory>
-#include <unistd.h>
 #include <vector>
 
 using namespace refpage;
@@ -28,7 +28,6 @@ constexpr uptr MaxBytes = 160 * MiB; // All blocks.
 constexpr uptr MaxBlocks = 12;
 constexpr uptr MaxSteps = 100;
 
-constexpr u64 Hostile = 0x6c69766520737469; // Of files that are not ours.
 constexpr Contents AllContents[] = {{0xabababababababab, 0},
                                     {0x0123456789abcdef, 0},
                                     {0xff00000000000000, 0},
@@ -65,8 +64,7 @@ public:
       drop(Blocks.size() - 1);
     checkCounts();
     Subject->close();
-    for (const int Fd : TheirDescriptors)
-      close(Fd);
+    Descriptors.close();
     if (!listWindowDescriptors().empty())
       fail("a window's descriptor is left open");
   }
@@ -95,7 +93,7 @@ private:
     case 12:
       return discard(Blocks[I]);
     case 13:
-      return loseDescriptors();
+      return Descriptors.lose(In);
     case 14:
       return askAbout(Blocks[I]);
     default:
@@ -286,23 +284,6 @@ private:
     B.Holds.check(B.ptr(), "a discarded block");
   }
 
-  // Closes the windows' descriptors, or puts another file there.
-  void loseDescriptors() {
-    const bool IsReplaced = In.oneIn(2);
-    trace("lose descriptors%s", IsReplaced ? ", to other files" : "");
-    for (const int Fd : listWindowDescriptors()) {
-      if (!IsReplaced) {
-        close(Fd);
-        continue;
-      }
-      const int Other = makePatternFile(64UL << 10, Hostile);
-      if (Other == -1 || dup2(Other, Fd) == -1)
-        fail("cannot make a file");
-      close(Other);
-      TheirDescriptors.push_back(Fd);
-    }
-  }
-
   void askAbout(Block &B) {
     const uptr Front = anyFront(B.Size);
     trace("ask about %zu", B.Size);
@@ -330,7 +311,7 @@ private:
   Input &In;
   const std::unique_ptr<Backends> Subject = std::make_unique<Backends>();
   std::vector<Block> Blocks;
-  std::vector<int> TheirDescriptors;
+  LostDescriptors Descriptors;
   u64 Key = 0;
 };
 

@@ -13,6 +13,7 @@
 #include "tests/fuzz/expected_bytes.h"
 #include "tests/fuzz/failing_calls.h"
 #include "tests/fuzz/input.h"
+#include "tests/fuzz/lost_descriptors.h"
 #include "tests/support/memory.h"
 
 #include <algorithm>
@@ -40,8 +41,6 @@ constexpr size_t MaxBytes = 64 * MiB; // All blocks.
 constexpr size_t MaxBlocks = 40;
 constexpr size_t MaxSteps = 200;
 
-constexpr uint64_t Hostile = 0x6c69766520737469; // Of files that are not ours.
-
 struct Block {
   char *Ptr = nullptr;
   size_t Size = 0;
@@ -65,8 +64,7 @@ public:
     const scudo_mallinfo_t Info = scudo_mallinfo();
     if (Info.hblks || Info.ordblks)
       fail("%zu large blocks are left, %zu are kept", Info.hblks, Info.ordblks);
-    for (const int Fd : TheirDescriptors)
-      close(Fd);
+    Descriptors.close();
   }
 
 private:
@@ -95,7 +93,7 @@ private:
     case 27:
       return sumUp();
     case 28:
-      return loseDescriptors();
+      return Descriptors.lose(In);
     case 29:
       return switchFill();
     case 30:
@@ -532,23 +530,6 @@ private:
     free(Text);
   }
 
-  // Closes the windows' descriptors, or puts another file there.
-  void loseDescriptors() {
-    const bool IsReplaced = In.oneIn(2);
-    trace("lose descriptors%s", IsReplaced ? ", to other files" : "");
-    for (const int Fd : listWindowDescriptors()) {
-      if (!IsReplaced) {
-        close(Fd);
-        continue;
-      }
-      const int Other = makePatternFile(64 * KiB, Hostile);
-      if (Other == -1 || dup2(Other, Fd) == -1)
-        fail("cannot make a file");
-      close(Other);
-      TheirDescriptors.push_back(Fd);
-    }
-  }
-
   static void misuse(const Block &B) {
     trace("what is not allowed");
     void *Ptr = B.Ptr;
@@ -607,7 +588,7 @@ private:
 
   Input &In;
   std::vector<Block> Blocks;
-  std::vector<int> TheirDescriptors;
+  LostDescriptors Descriptors;
   uint64_t Key = 0;
   Fill CurrentFill = Fill::Pattern;
   bool IsInitOff = false;
